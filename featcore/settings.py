@@ -1,0 +1,40 @@
+"""Limits, folders and switches, each overridable by an environment variable `FEATCORE_<NAME>`."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Everything a person who runs Tessera may want to change without touching code."""
+
+    model_config = SettingsConfigDict(env_prefix="FEATCORE_", frozen=True)
+
+    assets: Path = Field(ROOT / "assets", description="folder of models, samples and finished runs")
+    store: Path = Field(ROOT / "runs", description="folder where finished results are kept")
+
+    max_upload_bytes: int = Field(200_000_000, description="bytes of one file")
+    max_characters: int = Field(100_000, description="characters of one text")
+    max_pixels: int = Field(50_000_000, description="pixels of one picture, or of one frame of a clip")
+    max_side_px: int = Field(1024, description="longest side kept of a decoded picture or frame, in pixels")
+    max_seconds: float = Field(120.0, description="seconds of one clip that are decoded")
+    max_frames: int = Field(4_000, description="frames of one clip that are decoded")
+
+    device: str = Field("auto", description="auto, cpu, cuda or mps")
+    dtype: str = Field("float32", description="number format of the weights while they compute")
+    max_encoders: int = Field(4, description="encoders kept in memory at once")
+
+    allow_hub: bool = Field(True, description="may a model be named by its hub id?")
+    allow_folders: bool = Field(True, description="may a model be loaded from a folder under model_roots?")
+    model_roots: tuple[Path, ...] = Field((), description="folders that people may load models from")
+    public_demo: bool = Field(False, description="strangers use this server: no hub names and no folders")
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read from the environment once."""
+    return Settings()

@@ -1,0 +1,352 @@
+"""Every noun of the project: frozen records of NumPy arrays, the same for text, image and video.
+
+Axis letters: n units, s sequence positions (special ones included), m rows of the unit embedding, l layers, h heads,
+d width, k classes, t y x frames rows columns, c colour, b batch. Scores are raw; only `draw` scales them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+Modality = Literal["text", "image", "video"]
+
+
+# --- what comes in ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A text as typed or decoded; `key` is a SHA-256 of its content, `name` is for people."""
+
+    key: str
+    text: str
+    name: str = "text"
+
+    @property
+    def modality(self) -> Modality:
+        return "text"
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """Which frames of a file became the clip.
+
+    Attributes:
+        times_s: presentation time of every frame that was decoded, in seconds, rising.
+        used: index into `times_s` of every frame of the clip, in order; a repeated index is a repeated frame.
+        rule: how they were chosen, in words.
+        padded: how many frames at the end of the clip are repetitions, because the file is too short.
+    """
+
+    times_s: Float[np.ndarray, " all"]
+    used: Int[np.ndarray, " t"]
+    rule: str
+    padded: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """RGB frames; a picture is a clip of one frame.
+
+    Attributes:
+        key: SHA-256 of frames and times; caches use it, never the array.
+        frames: uint8 RGB.
+        times_s: time of each frame in seconds from the start of the file.
+        still: True for a picture; a video of one frame is no picture.
+        notes: what was done to the file while reading, in words ("turned by EXIF", "scaled to 1024 px").
+    """
+
+    key: str
+    frames: UInt8[np.ndarray, "t y x 3"]
+    times_s: Float[np.ndarray, " t"]
+    name: str = "clip"
+    still: bool = False
+    notes: tuple[str, ...] = ()
+    timeline: Timeline | None = None
+
+    @property
+    def modality(self) -> Modality:
+        return "image" if self.still else "video"
+
+
+Source = Text | Clip
+
+
+# --- units -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """The parts of one input that can be scored or hidden: tokens, patches, tubelets, regions.
+
+    Attributes:
+        axes: ("char",) for text, ("t", "y", "x") for pixels.
+        extents: half-open [start, stop) of each unit on each axis, in the source's own characters, frames and
+            pixels, so that an overlay is drawn on the original.
+        labels: what a person calls each unit: the token's text, or "t0 y2 x5".
+        grid: units along t, y, x when they form a regular lattice in reading order, else None.
+        regions: for irregular units the unit index of every pixel (-1: none), else None.
+    """
+
+    axes: tuple[str, ...]
+    extents: Int[np.ndarray, "n axes 2"]
+    labels: tuple[str, ...]
+    grid: tuple[int, int, int] | None = None
+    regions: Int[np.ndarray, "t y x"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def kind(self) -> str:
+        """The word a person reads: token, patch, tubelet or region."""
+        if self.axes == ("char",):
+            return "token"
+        if self.regions is not None:
+            return "region"
+        deep = len(self) > 0 and int((self.extents[:, 0, 1] - self.extents[:, 0, 0]).max()) > 1
+        return "tubelet" if deep else "patch"
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """A text cut by one tokenizer: one row a sequence position, special ones included.
+
+    Attributes:
+        text: the text that was cut.
+        tokenizer: name of the tokenizer.
+        ids: vocabulary index of each position.
+        strings: the vocabulary's own spelling of each position ("##ing", "Ġthe", "<0xE2>").
+        surfaces: the slice of the text, whitespace made visible; the string for special positions.
+        chars: half-open character extent in the text; (0, 0) for special positions.
+        bytes: half-open extent in the UTF-8 bytes of the text.
+        special: positions that are no unit ([CLS], </s>, padding).
+        unknown: positions where the vocabulary had no entry.
+        words: index of the whitespace word a position belongs to, -1 if none.
+        graphemes: index of the first grapheme (what a person calls a character) a position touches, -1 if none.
+        left_out: characters of the text behind the last position that was kept; 0 unless truncated.
+    """
+
+    text: str
+    tokenizer: str
+    ids: Int[np.ndarray, " s"]
+    strings: tuple[str, ...]
+    surfaces: tuple[str, ...]
+    chars: Int[np.ndarray, "s 2"]
+    bytes: Int[np.ndarray, "s 2"]
+    special: Bool[np.ndarray, " s"]
+    unknown: Bool[np.ndarray, " s"]
+    words: Int[np.ndarray, " s"]
+    graphemes: Int[np.ndarray, " s"]
+    left_out: int = 0
+
+    def __len__(self) -> int:
+        return len(self.strings)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What a model eats, with the map from its units to its sequence.
+
+    Attributes:
+        key: SHA-256 of source, encoder and weights.
+        positions: where each unit stands in the encoder's sequence; special positions are in no unit.
+        rows: which row of the unit embedding each unit is (positions less what the model prepends later).
+        sequence: a name for every sequence position, special ones included.
+        tensors: keyword arguments of the model's forward, batch of one.
+        notes: what a person should know: "12 characters were left out", "scaled from 640x480 to 32x32".
+    """
+
+    key: str
+    units: Units
+    positions: Int[np.ndarray, " n"]
+    rows: Int[np.ndarray, " n"]
+    sequence: tuple[str, ...]
+    tensors: dict[str, Any]
+    source: Source
+    notes: tuple[str, ...] = ()
+
+
+# --- what a model answers --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What is needed to repeat a number; travels with every result and every export."""
+
+    encoder: str
+    revision: str
+    weights_sha256: str
+    device: str
+    dtype: str
+    attention: str
+    threads: int
+    versions: tuple[tuple[str, str], ...]
+    time_utc: str
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """The output being explained.
+
+    Attributes:
+        index: class index; label: its name.
+        kind: "logit", "difference" (logit less the logit of class `against`) or "probability" (softmax).
+    """
+
+    index: int
+    label: str
+    kind: Literal["logit", "difference", "probability"] = "logit"
+    against: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind} of '{self.label}'"
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """One forward pass, in float32 on the host.
+
+    Attributes:
+        hidden: vectors after the embedding and after every layer.
+        attention: weights as the model computed them; rows are queries and sum to 1. None with `why_no_attention`.
+        logits: class scores, None for an encoder without a head.
+        labels: class names, as many as logits.
+        readout: sequence position whose row the classifier reads, or None when it reads the mean of all positions.
+    """
+
+    units: Units
+    positions: Int[np.ndarray, " n"]
+    sequence: tuple[str, ...]
+    hidden: Float[np.ndarray, "l1 s d"]
+    attention: Float[np.ndarray, "l h s s"] | None
+    logits: Float[np.ndarray, " k"] | None
+    labels: tuple[str, ...]
+    readout: int | None
+    provenance: Provenance
+    why_no_attention: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Softmax of the logits, Float[k]."""
+        assert self.logits is not None
+        shifted = np.exp(self.logits - self.logits.max())
+        return shifted / shifted.sum()
+
+    @property
+    def special(self) -> np.ndarray:
+        """Bool[s]: positions that are no unit."""
+        mask = np.ones(len(self.sequence), bool)
+        mask[self.positions] = False
+        return mask
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """One score per unit for one target; never normalised here.
+
+    Attributes:
+        scores: signed unless `signed` is False.
+        method: registered name; knobs: the options it ran with.
+        baseline: the input that stands for "nothing there", in words; "" for methods without one.
+        target_score: F(x), the explained output at the input; baseline_score: F(x0), None without a baseline.
+        convergence_delta: sum of scores - (F(x) - F(x0)); None where completeness is not promised.
+        special_share: share of absolute score that fell on special positions (these are in no unit).
+        passes: samples that went forward through the model; seconds: wall time of the whole call.
+    """
+
+    units: Units
+    scores: Float[np.ndarray, " n"]
+    target: Target | None
+    method: str
+    knobs: tuple[tuple[str, Any], ...]
+    signed: bool
+    provenance: Provenance
+    baseline: str = ""
+    target_score: float | None = None
+    baseline_score: float | None = None
+    convergence_delta: float | None = None
+    special_share: float = 0.0
+    passes: int = 0
+    seconds: float = 0.0
+
+    @property
+    def completeness_gap(self) -> float | None:
+        """|sum - (F(x) - F(x0))| / |F(x) - F(x0)|, a share; None where not promised or nothing changed."""
+        if self.convergence_delta is None or self.target_score is None or self.baseline_score is None:
+            return None
+        change = abs(self.target_score - self.baseline_score)
+        return abs(self.convergence_delta) / change if change > 1e-6 else None
+
+
+# --- what it costs ---------------------------------------------------------------------------------------------------
+
+# Smallest number of samples whose maximum bounds the percentile with 95 % confidence: 0.95 <= 1 - p^n.
+SAMPLES_NEEDED = {50: 5, 90: 29, 95: 59, 99: 299}
+
+
+@dataclass(frozen=True, eq=False)
+class Latency:
+    """Raw wall times of one stage; percentiles exist only where the number of samples allows them.
+
+    Attributes:
+        stage: read, cut, transfer, encode, attention, or attribution:<method>.
+        samples_s: seconds of each timed call, in run order, after `warmup` untimed calls.
+        first_s: the first (cold) call of this measurement, in seconds.
+        stopped: why timing ended: "precise", "budget" or "count".
+        disturbed: why the machine was not quiet, in words; "" when it was.
+        units: units of the input, to give a cost per unit.
+    """
+
+    stage: str
+    samples_s: Float[np.ndarray, " r"]
+    warmup: int
+    first_s: float
+    stopped: str
+    units: int
+    provenance: Provenance
+    disturbed: str = ""
+
+    def percentile_s(self, percent: int) -> float | None:
+        """The percentile in seconds, or None with fewer than `SAMPLES_NEEDED[percent]` samples."""
+        if len(self.samples_s) < SAMPLES_NEEDED[percent]:
+            return None
+        return float(np.percentile(self.samples_s, percent))
+
+    @property
+    def p50_s(self) -> float | None:
+        return self.percentile_s(50)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a person should know about an encoder before choosing it.
+
+    Attributes:
+        name: what `featcore.load` takes; checkpoint: folder or hub id; revision: pinned.
+        provides: capabilities that methods ask for: "logits", "attention", "gradient".
+        baselines: the kinds of baseline `Encoder.baseline` knows, the default first.
+        input_size: (t, y, x) that a vision model sees, (positions,) for text.
+        weights_sha256: of the weights file, "" when not known before loading.
+    """
+
+    name: str
+    title: str
+    modality: Modality
+    family: str
+    checkpoint: str
+    revision: str
+    licence: str
+    parameters: int
+    provides: frozenset[str]
+    baselines: tuple[str, ...]
+    input_size: tuple[int, ...]
+    labels: tuple[str, ...] = ()
+    weights_sha256: str = ""
+    accuracy: str = ""
+    about: str = ""
+    config: dict[str, Any] = field(default_factory=dict, compare=False, hash=False)
