@@ -157,6 +157,7 @@ class Sample:
         sequence: a name for every sequence position, special ones included.
         tensors: keyword arguments of the model's forward, batch of one.
         notes: what a person should know: "12 characters were left out", "scaled from 640x480 to 32x32".
+        unknown: tokens the vocabulary does not hold; left_out: characters behind the last position.
     """
 
     key: str
@@ -167,6 +168,8 @@ class Sample:
     tensors: dict[str, Any]
     source: Source
     notes: tuple[str, ...] = ()
+    unknown: int = 0
+    left_out: int = 0
 
 
 # --- what a model answers --------------------------------------------------------------------------------------------
@@ -229,6 +232,8 @@ class Encoding:
     provenance: Provenance
     why_no_attention: str = ""
     notes: tuple[str, ...] = ()
+    unknown: int = 0
+    left_out: int = 0
 
     @property
     def probabilities(self) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Units become numbers: one `Encoder` for every family; only its loader knows text from pixels."""

@@ -1,0 +1,185 @@
+"""The encoder: one class for text, image and video, whose verbs turn a source into numbers and numbers into logits."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from featcore.encode.device import device_lock, dtype_name
+from featcore.encode.layouts import Layout
+from featcore.errors import NotDefined
+from featcore.keys import digest
+from featcore.types import Card, Encoding, Provenance, Sample, Source
+
+VERSIONED = ("featcore", "torch", "transformers", "captum")
+
+
+class Loader(Protocol):
+    """What differs between text and pixels: how units are cut, and what "nothing there" looks like."""
+
+    def prepare(self, source: Source, key: str) -> Sample: ...
+
+    def blank(self, sample: Sample, kind: str) -> Tensor: ...
+
+
+class Encoder:
+    """A loaded checkpoint. Every verb answers from its inputs alone and holds the encoder's lock.
+
+    The model is shared between threads, so attention kind and unit embedding are only ever exchanged under the lock
+    and are put back before it is released.
+    """
+
+    def __init__(self, card: Card, layout: Layout, loader: Loader, model: PreTrainedModel) -> None:
+        self.card, self.layout, self.loader = card, layout, loader
+        self.model = model.eval().requires_grad_(False)
+        self.lock = threading.RLock()
+        self._attention = model.config._attn_implementation
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.model.dtype
+
+    # --- verbs ---------------------------------------------------------------------------------------------------
+
+    def prepare(self, source: Source) -> Sample:
+        """Cut a source into the units of this encoder.
+
+        Raises:
+            CutError: the source is of another modality, or has another number of frames than the encoder sees.
+        """
+        return self.loader.prepare(source, digest(source.key, self.card.name, self.card.weights_sha256))
+
+    def encode(self, sample: Sample, attention: bool = True) -> Encoding:
+        """One forward pass: hidden states, logits and, with eager attention, the attention of every layer and head."""
+        kind = "eager" if attention else "sdpa"
+        with self.running(kind), torch.inference_mode():
+            output = self.model(**self.tensors(sample), output_hidden_states=True, output_attentions=attention)
+        maps = None
+        if attention:
+            maps = torch.stack(tuple(output.attentions))[:, 0].float().cpu().numpy()
+            # An empty tuple is what fused attention returns without a word; believing it would draw an empty picture.
+            assert len(maps) == self.model.config.num_hidden_layers, "the model gave no attention of some layer"
+            assert abs(maps.sum(-1) - 1).max() < 1e-2, "rows of attention must sum to 1"
+        logits = output.logits if "logits" in self.card.provides else None
+        return Encoding(
+            units=sample.units,
+            positions=sample.positions,
+            sequence=sample.sequence,
+            hidden=torch.stack(tuple(output.hidden_states))[:, 0].float().cpu().numpy(),
+            attention=maps,
+            logits=None if logits is None else logits[0].float().cpu().numpy(),
+            labels=self.card.labels if logits is not None else (),
+            readout=self.readout,
+            provenance=self.provenance(kind),
+            why_no_attention="" if attention else "This pass ran with fused attention, which keeps no weights.",
+            notes=sample.notes,
+            unknown=sample.unknown,
+            left_out=sample.left_out,
+        )
+
+    def embed(self, sample: Sample) -> Float[Tensor, "1 m d"]:
+        """The unit embedding of a sample: word vectors, or projected patches, before positions are added."""
+        return self._embed(self.tensors(sample)[self.model.main_input_name])
+
+    def baseline(self, sample: Sample, kind: str = "auto") -> Float[Tensor, "1 m d"]:
+        """The unit embedding of "nothing there"; rows of special positions stay as they are.
+
+        Args:
+            kind: one of `card.baselines`; "auto" is the first. "zero" is a row of zeros, the others are embeddings of
+                a blanked input (mask token, padding token, mean colour, black, blur).
+        """
+        kind = self.baseline_kind(kind)
+        rows = torch.from_numpy(sample.rows).to(self.device)
+        embedded = self.embed(sample).clone()
+        if kind == "zero":
+            embedded[:, rows] = 0
+        else:
+            blank = self._embed(self._move(self.loader.blank(sample, kind)))
+            embedded[:, rows] = blank[:, rows]
+        return embedded
+
+    def logits(self, sample: Sample, embedded: Float[Tensor, "b m d"]) -> Float[Tensor, "b k"]:
+        """Class scores of a batch of unit embeddings that stand in for the sample's own; differentiable.
+
+        Raises:
+            NotDefined: the checkpoint has no classifier.
+        """
+        if "logits" not in self.card.provides:
+            raise NotDefined(
+                f"'{self.card.name}' has no classifier, so there is no class to explain. Choose an encoder with labels."
+            )
+        batch = len(embedded)
+        tensors = {name: value.expand(batch, *value.shape[1:]) for name, value in self.tensors(sample).items()}
+        with self.running("sdpa"), self._embedding(embedded):
+            return self.model(**tensors).logits
+
+    # --- what the verbs and the measurements share -----------------------------------------------------------------
+
+    @property
+    def readout(self) -> int | None:
+        """Sequence position the classifier reads, or None when it reads the mean of all positions."""
+        return None if self.layout.reads_mean(self.model.config.to_dict()) else 0
+
+    def baseline_kind(self, kind: str) -> str:
+        """The kind of baseline that "auto" stands for; any other kind is checked against the card."""
+        known = self.card.baselines
+        if kind == "auto":
+            return known[0]
+        if kind not in known:
+            raise NotDefined(f"'{self.card.name}' has no baseline '{kind}'. Known: {', '.join(known)}.")
+        return kind
+
+    def tensors(self, sample: Sample) -> dict[str, Tensor]:
+        """The sample's tensors on the encoder's device, floats in its number format."""
+        return {name: self._move(value) for name, value in sample.tensors.items()}
+
+    @contextmanager
+    def running(self, attention: str) -> Iterator[None]:
+        """Hold the device and the encoder with one kind of attention ("eager" keeps weights, "sdpa" is fast)."""
+        with device_lock(self.device), self.lock:
+            if self._attention != attention:
+                self.model.set_attn_implementation(attention)
+                self._attention = attention
+            yield
+
+    def provenance(self, attention: str, seed: int | None = None) -> Provenance:
+        return Provenance(
+            encoder=self.card.name,
+            revision=self.card.revision,
+            weights_sha256=self.card.weights_sha256,
+            device=str(self.device),
+            dtype=dtype_name(self.dtype),
+            attention=attention,
+            threads=torch.get_num_threads(),
+            versions=tuple((name, version("tessera" if name == "featcore" else name)) for name in VERSIONED),
+            time_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            seed=seed,
+        )
+
+    def _move(self, value: Tensor) -> Tensor:
+        return value.to(self.device, self.dtype) if value.is_floating_point() else value.to(self.device)
+
+    def _embed(self, value: Tensor) -> Tensor:
+        with device_lock(self.device), self.lock, torch.no_grad():
+            return self.model.get_input_embeddings()(value)
+
+    @contextmanager
+    def _embedding(self, embedded: Tensor) -> Iterator[None]:
+        """Let the unit embedding answer with these rows; the module is as before afterwards, also after an error."""
+        module = self.model.get_input_embeddings()
+        module.forward = lambda *_, **__: embedded.to(self.dtype)
+        try:
+            yield
+        finally:
+            del module.forward

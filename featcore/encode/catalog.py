@@ -1,0 +1,146 @@
+"""Names to encoders: the embedded ones, a local folder, or a hub id, all loaded by the same code."""
+
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from featcore.encode.layouts import LAYOUTS, layout_of
+from featcore.errors import LoadError, UnknownName
+from featcore.keys import file_digest
+from featcore.settings import settings
+from featcore.types import Card
+
+if TYPE_CHECKING:
+    from featcore.encode.base import Encoder
+
+EMBEDDED = ("text-mini", "image-mini", "video-mini")
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def encoders() -> list[Card]:
+    """The cards of the embedded encoders, in the order people meet them; reads no weights."""
+    folder = settings().assets / "models"
+    return [card_of(folder / name) for name in EMBEDDED if (folder / name / "config.json").exists()]
+
+
+def load(name: str, device: str | None = None, dtype: str | None = None) -> "Encoder":
+    """Load an encoder by name.
+
+    Args:
+        name: an embedded encoder ("text-mini"), a folder with config and safetensors, or a hub id ("org/model").
+        device, dtype: as in the settings unless given.
+
+    Raises:
+        UnknownName, LoadError: nothing of that name, or a checkpoint that cannot be used; nothing stays loaded.
+    """
+    from featcore.encode.loading import load_folder
+
+    return load_folder(folder_of(name), device, dtype)
+
+
+def folder_of(name: str) -> Path:
+    """The folder that a name stands for; a hub id is downloaded (safetensors, never code) where settings allow it."""
+    embedded = settings().assets / "models" / name
+    if name in EMBEDDED and embedded.exists():
+        return embedded
+    if Path(name).is_dir():
+        return Path(name)
+    if _HUB_ID.fullmatch(name) and settings().allow_hub and not settings().public_demo:
+        return _download(name)
+    raise UnknownName(
+        f"No encoder is called '{name}'. Known: {', '.join(EMBEDDED)}; "
+        "or give a folder that holds config.json and model.safetensors, or a hub id such as 'org/model'."
+    )
+
+
+def card_of(folder: Path) -> Card:
+    """Read what a folder holds from its config and the header of its weights; cached by file time and size.
+
+    Raises:
+        LoadError: the folder is no Hugging Face checkpoint with safetensors, or of a family nobody declared.
+    """
+    config, weights = folder / "config.json", folder / "model.safetensors"
+    for needed in (config, weights):
+        if not needed.is_file():
+            pickled = " Weights as pickles are never opened." if needed is weights else ""
+            raise LoadError(f"'{folder.name}' has no {needed.name}.{pickled} Save the checkpoint with safetensors.")
+    stamps = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in (config, weights))
+    return _read_card(folder, stamps)
+
+
+@lru_cache(maxsize=64)
+def _read_card(folder: Path, stamps: tuple) -> Card:
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise LoadError(f"The config.json of '{folder.name}' is not readable JSON: {error}.") from error
+    layout = layout_of(config.get("model_type", "unknown"))
+    training = folder / "training.json"
+    trained = json.loads(training.read_text()) if training.exists() else {}
+    architecture = (config.get("architectures") or [""])[0]
+    classifies = architecture.endswith(("SequenceClassification", "ImageClassification", "VideoClassification"))
+    labels = config.get("id2label") or {str(i): f"LABEL_{i}" for i in range(config.get("num_labels", 2))}
+    sha256 = file_digest(folder / "model.safetensors")
+    return Card(
+        name=folder.name if folder.name in EMBEDDED else str(folder),
+        title=trained.get("title", folder.name),
+        modality=layout.modality,
+        family=layout.family,
+        checkpoint=str(folder),
+        revision=sha256[:12],
+        licence=trained.get("licence", "see the checkpoint's own card"),
+        parameters=_count_parameters(folder / "model.safetensors"),
+        provides=frozenset({"attention", "gradient", *(["logits"] if classifies else [])}),
+        baselines=layout.baselines,
+        input_size=_input_size(config, layout.family),
+        labels=tuple(labels[key] for key in sorted(labels, key=int)) if classifies else (),
+        weights_sha256=sha256,
+        accuracy=_accuracy(trained),
+        about=trained.get("data", ""),
+        config=config,
+    )
+
+
+def _count_parameters(weights: Path) -> int:
+    """Parameters by the header of a safetensors file; no weight is read."""
+    from math import prod
+
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, framework="numpy") as file:
+            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except SafetensorError as error:
+        raise LoadError(f"'{weights.parent.name}/{weights.name}' is damaged or cut short: {error}.") from error
+
+
+def _input_size(config: dict, family: str) -> tuple[int, ...]:
+    layout = LAYOUTS[family]
+    if layout.modality == "text":
+        return (int(config.get("max_position_embeddings", 512)) - layout.position_offset,)
+    side = config["image_size"]
+    rows, columns = (side, side) if isinstance(side, int) else side
+    return (int(config.get("num_frames", 1)) if layout.modality == "video" else 1, int(rows), int(columns))
+
+
+def _accuracy(trained: dict) -> str:
+    if "accuracy" not in trained:
+        return ""
+    low, high = trained["accuracy_interval"]
+    return f"{trained['accuracy']:.1%} of {trained['n']} test inputs (95 % interval {low:.1%} to {high:.1%})"
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.model", "model.safetensors"])
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise LoadError(
+            f"The hub did not give '{name}' ({type(error).__name__}). Check the name and the network, or choose an "
+            f"embedded encoder: {', '.join(EMBEDDED)}."
+        ) from error
+    return Path(folder)

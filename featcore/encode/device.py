@@ -1,0 +1,64 @@
+"""Where the numbers are computed: the device is chosen once, and one lock a device keeps timings honest."""
+
+import threading
+from collections import defaultdict
+
+import torch
+
+from featcore.errors import LoadError
+from featcore.settings import settings
+
+_LOCKS: dict[str, threading.RLock] = defaultdict(threading.RLock)
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def pick_device(name: str | None = None) -> torch.device:
+    """The device to compute on: CUDA, then MPS, then CPU, unless named.
+
+    Raises:
+        LoadError: the named device is not on this machine.
+    """
+    name = name or settings().device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = name.split(":")[0]
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(kind, False):
+        here = ", ".join(device for device, found in present.items() if found)
+        raise LoadError(f"The device '{name}' is not on this machine. Here: {here}. Choose one of these, or 'auto'.")
+    return torch.device(name)
+
+
+def pick_dtype(name: str | None = None) -> torch.dtype:
+    """The number format of the weights; float32 unless the settings or the caller say otherwise."""
+    name = name or settings().dtype
+    if name not in _DTYPES:
+        raise LoadError(f"The number format '{name}' is not offered. Known: {', '.join(_DTYPES)}.")
+    return _DTYPES[name]
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def device_lock(device: torch.device) -> threading.RLock:
+    """Held while timing, so that nobody else computes on the device meanwhile; forwards take it too."""
+    return _LOCKS[str(device)]
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until everything queued on the device is done; nothing to wait for on a CPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def describe(device: torch.device) -> str:
+    """The device in words: its name and, for a GPU, its memory; for a CPU the threads used."""
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
+    if device.type == "mps":
+        return "Apple GPU"
+    return f"CPU, {torch.get_num_threads()} threads"

@@ -1,0 +1,66 @@
+"""Where the units of each model family are: declared here once, proved by painting in tests/encode/test_layouts.py."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from featcore.errors import LoadError
+from featcore.types import Modality
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one family (`config.model_type`) lays out its sequence.
+
+    Attributes:
+        prefix: positions the model itself puts before the units (class and distillation tokens). Text families
+            declare 0: their special positions come from the tokenizer.
+        readout: what the classifier reads: the first position, or the mean of all. "config" asks the checkpoint.
+        attention: which positions may see which.
+        baselines: what can stand for "nothing there", the default first.
+        position_offset: positions of the checkpoint's table that no token can use (RoBERTa counts from pad + 1).
+    """
+
+    family: str
+    modality: Modality
+    prefix: int = 0
+    readout: Literal["first", "mean", "config"] = "first"
+    attention: Literal["full", "causal", "windowed", "spatial"] = "full"
+    baselines: tuple[str, ...] = ("mask", "pad", "zero")
+    position_offset: int = 0
+
+    def reads_mean(self, config: dict) -> bool:
+        """True when the classifier reads the mean of all positions (VideoMAE declares it in its config)."""
+        if self.readout == "config":
+            return bool(config.get("use_mean_pooling", True))
+        return self.readout == "mean"
+
+
+_PIXELS = ("mean", "black", "blur", "zero")
+
+LAYOUTS: dict[str, Layout] = {
+    layout.family: layout
+    for layout in (
+        Layout("bert", "text"),
+        Layout("distilbert", "text"),
+        Layout("electra", "text"),
+        Layout("roberta", "text", position_offset=2),
+        Layout("vit", "image", prefix=1, baselines=_PIXELS),
+        Layout("deit", "image", prefix=2, baselines=_PIXELS),
+        # Time is the slowest axis: index = t * (y x) + y * x_cells + x.
+        Layout("videomae", "video", readout="config", baselines=_PIXELS),
+    )
+}
+
+
+def layout_of(family: str) -> Layout:
+    """The declared layout of a family.
+
+    Raises:
+        LoadError: nobody has declared where this family's units are, so no score could be placed.
+    """
+    if family not in LAYOUTS:
+        raise LoadError(
+            f"The checkpoint is of the family '{family}'; where its units stand is not declared. "
+            f"Known families: {', '.join(sorted(LAYOUTS))}. Choose a checkpoint of one of them."
+        )
+    return LAYOUTS[family]

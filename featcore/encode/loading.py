@@ -1,0 +1,63 @@
+"""A checkpoint folder becomes an Encoder; whatever is wrong with it is said before anything stays in memory."""
+
+from pathlib import Path
+
+import torch
+import transformers
+from safetensors import SafetensorError
+from transformers import PreTrainedModel
+
+from featcore.encode.base import Encoder
+from featcore.encode.catalog import card_of
+from featcore.encode.device import pick_device, pick_dtype
+from featcore.encode.layouts import layout_of
+from featcore.encode.text import TextLoader
+from featcore.encode.vision import VisionLoader
+from featcore.errors import LoadError
+from featcore.types import Card
+
+
+def load_folder(folder: Path, device: str | None = None, dtype: str | None = None) -> Encoder:
+    """Load config, weights (safetensors only), and tokenizer or processor of one folder; no code from it is run."""
+    card = card_of(folder)
+    layout = layout_of(card.family)
+    place = pick_device(device)
+    loader_class = TextLoader if layout.modality == "text" else VisionLoader
+    loader = loader_class(str(folder), card.config, layout, card.name)
+    model = _load_model(folder, card, pick_dtype(dtype))
+    return Encoder(card, layout, loader, model.to(place))
+
+
+def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel:
+    model_class = _model_class(card)
+    try:
+        # The number format is explicit: "auto" would compute in whatever the file happens to be stored in.
+        model, report = model_class.from_pretrained(
+            str(folder),
+            dtype=dtype,
+            attn_implementation="sdpa",
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise LoadError(f"The weights of '{card.name}' do not load: {error}") from error
+    if report["missing_keys"] or report["mismatched_keys"]:
+        missing = sorted(map(str, {*report["missing_keys"], *report["mismatched_keys"]}))
+        raise LoadError(
+            f"'{card.name}' says it is a {model_class.__name__}, but {len(missing)} of its weights are missing or of "
+            f"another size ({', '.join(missing[:3])}); they would be random. Save the checkpoint whole."
+        )
+    return model
+
+
+def _model_class(card: Card) -> type[PreTrainedModel]:
+    """The transformers class that the config names, if it is a model of the family that the config names."""
+    architecture = (card.config.get("architectures") or [""])[0]
+    found = getattr(transformers, architecture, None)
+    if not (isinstance(found, type) and issubclass(found, PreTrainedModel)):
+        raise LoadError(f"'{card.name}' wants the class '{architecture}', which transformers does not have.")
+    if found.config_class.model_type != card.family:
+        raise LoadError(f"The config of '{card.name}' says '{card.family}' and '{architecture}', which do not match.")
+    return found

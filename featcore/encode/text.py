@@ -1,0 +1,69 @@
+"""The text loader: a Text becomes token ids, with the tokenizer's own encoding and nothing rewritten."""
+
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from featcore.encode.layouts import Layout
+from featcore.errors import CutError, LoadError, NotDefined
+from featcore.types import Sample, Source, Text
+from featcore.units.tokens import tokenize, units_of
+
+
+class TextLoader:
+    """Cuts and embeds text for one checkpoint folder."""
+
+    def __init__(self, folder: str, config: dict, layout: Layout, card_name: str) -> None:
+        try:
+            self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise LoadError(f"'{card_name}' has no tokenizer that loads: {error}") from error
+        table = int(config.get("max_position_embeddings", 512)) - layout.position_offset
+        self.max_positions = min(self.tokenizer.model_max_length, table)
+        self.card_name = card_name
+
+    def prepare(self, source: Source, key: str) -> Sample:
+        """Token ids of one text, truncated to what the checkpoint can see; what was left out is counted."""
+        if not isinstance(source, Text):
+            raise CutError(f"'{self.card_name}' reads text; this input is {source.modality}. Choose an encoder for it.")
+        tokens = tokenize(source, self.tokenizer, self.max_positions)
+        units, positions = units_of(tokens)
+        if not len(units):
+            raise CutError(f"'{source.name}' has no token that '{self.card_name}' can read. Type at least one word.")
+        encoded = self.tokenizer(source.text, truncation=True, max_length=self.max_positions, return_tensors="pt")
+        assert encoded["input_ids"][0].tolist() == tokens.ids.tolist()
+        unknown = int((tokens.unknown & ~tokens.special).sum())
+        notes = []
+        if unknown:
+            notes.append(f"{unknown} of {len(units)} tokens are not in the vocabulary; the model sees them all alike.")
+        if tokens.left_out:
+            notes.append(
+                f"{tokens.left_out} of {len(source.text)} characters were left out: "
+                f"the model sees {self.max_positions} positions at most."
+            )
+        return Sample(
+            key=key,
+            units=units,
+            positions=positions,
+            rows=positions,
+            sequence=tuple(tokens.surfaces),
+            tensors=dict(encoded),
+            source=source,
+            notes=tuple(notes),
+            unknown=unknown,
+            left_out=tokens.left_out,
+        )
+
+    def blank(self, sample: Sample, kind: str) -> torch.Tensor:
+        """Int[1 s]: the ids with every unit replaced by the mask or padding token; special positions stay.
+
+        Raises:
+            NotDefined: the tokenizer has no such token.
+        """
+        token = {"mask": self.tokenizer.mask_token_id, "pad": self.tokenizer.pad_token_id}[kind]
+        if token is None:
+            raise NotDefined(f"'{self.card_name}' has no {kind} token. Choose another baseline, for example 'zero'.")
+        ids = sample.tensors["input_ids"].clone()
+        ids[0, torch.from_numpy(sample.positions)] = token
+        return ids

@@ -1,0 +1,124 @@
+"""The vision loader: a Clip becomes normalised pixels, and the model's grid is mapped back onto the clip."""
+
+import numpy as np
+import torch
+from torchvision.transforms.functional import gaussian_blur
+from transformers import AutoImageProcessor
+
+from featcore.encode.layouts import Layout
+from featcore.errors import CutError, LoadError
+from featcore.types import Clip, Sample, Source
+from featcore.units.grid import place_grid
+
+
+class VisionLoader:
+    """Cuts and normalises pictures or clips for one checkpoint folder; a picture is a clip of one frame."""
+
+    def __init__(self, folder: str, config: dict, layout: Layout, card_name: str) -> None:
+        try:
+            self.processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except (OSError, ValueError, KeyError) as error:
+            raise LoadError(f"'{card_name}' has no image processor that loads: {error}") from error
+        self.layout = layout
+        self.card_name = card_name
+        self.shape, self.step = input_shape(config, layout), unit_step(config, layout)
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Units along t, y, x."""
+        t, y, x = (size // step for size, step in zip(self.shape, self.step, strict=True))
+        return t, y, x
+
+    def prepare(self, source: Source, key: str) -> Sample:
+        """Normalised pixels of one clip, by the checkpoint's own processor; units lie on the clip as it was given."""
+        if not isinstance(source, Clip):
+            raise CutError(f"'{self.card_name}' reads pixels; this input is text. Choose a text encoder for it.")
+        n_frames = self.shape[0]
+        if len(source.frames) != n_frames:
+            raise CutError(
+                f"'{source.name}' has {len(source.frames)} frames; '{self.card_name}' sees exactly {n_frames}. "
+                + ("Choose a video encoder." if n_frames == 1 else f"Read the clip with frames={n_frames}.")
+            )
+        pixels = self.processor(list(source.frames), return_tensors="pt")["pixel_values"]
+        if tuple(pixels.shape[-2:]) != self.shape[1:]:
+            raise CutError(
+                f"The processor of '{self.card_name}' gives {pixels.shape[-2]}x{pixels.shape[-1]} pixels, "
+                f"the model expects {self.shape[1]}x{self.shape[2]}. The checkpoint's two files disagree."
+            )
+        box = self.seen(source)
+        units = place_grid(source.frames.shape[:3], self.grid, box)
+        rows = np.arange(len(units))
+        prefix = ("[CLS]", "[DIST]")[: self.layout.prefix]
+        return Sample(
+            key=key,
+            units=units,
+            positions=rows + self.layout.prefix,
+            rows=rows,
+            sequence=(*prefix, *units.labels),
+            tensors={"pixel_values": pixels},
+            source=source,
+            notes=self._notes(source, box),
+        )
+
+    def seen(self, clip: Clip) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """The box (t, y, x) of the clip that survives the processor's resize and centre crop, in frames and pixels."""
+        frames, height, width = clip.frames.shape[:3]
+        size, share_y, share_x = _size(self.processor), 1.0, 1.0
+        if getattr(self.processor, "do_center_crop", False):
+            crop = self.processor.crop_size
+            if size and size.get("shortest_edge"):
+                scale = size["shortest_edge"] / min(height, width)
+                resized = height * scale, width * scale
+            else:
+                resized = (size["height"], size["width"]) if size else (height, width)
+            share_y, share_x = min(crop["height"] / resized[0], 1.0), min(crop["width"] / resized[1], 1.0)
+        top, left = round(height * (1 - share_y) / 2), round(width * (1 - share_x) / 2)
+        return (0, frames), (top, height - top), (left, width - left)
+
+    def blank(self, sample: Sample, kind: str) -> torch.Tensor:
+        """Float[1 (t) 3 y x]: the normalised pixels of "nothing there".
+
+        "mean" is the colour the processor subtracts (0 after normalising), "black" is RGB 0, "blur" is the input under
+        a Gaussian whose sigma is 1/16 of the shorter side.
+        """
+        pixels = sample.tensors["pixel_values"]
+        if kind == "mean":
+            return torch.zeros_like(pixels)
+        if kind == "black":
+            normalises = getattr(self.processor, "do_normalize", True)
+            mean, std = (self.processor.image_mean, self.processor.image_std) if normalises else (0.0, 1.0)
+            black = -torch.tensor(mean, dtype=pixels.dtype) / torch.tensor(std, dtype=pixels.dtype)
+            return black.reshape(-1, 1, 1).expand_as(pixels).contiguous()
+        sigma = min(self.shape[1:]) / 16
+        flat = pixels.reshape(-1, *pixels.shape[-3:])
+        return gaussian_blur(flat, kernel_size=[2 * int(2 * sigma) + 1] * 2, sigma=[sigma] * 2).reshape(pixels.shape)
+
+    def _notes(self, clip: Clip, box: tuple) -> tuple[str, ...]:
+        _, height, width = clip.frames.shape[:3]
+        notes = [f"Scaled from {width}x{height} to the {self.shape[2]}x{self.shape[1]} pixels the model sees."]
+        if (box[1], box[2]) != ((0, height), (0, width)):
+            cut = 1 - (box[1][1] - box[1][0]) * (box[2][1] - box[2][0]) / (height * width)
+            notes.append(f"{cut:.0%} of the picture lies outside the centre crop and is not seen by the model.")
+        return tuple(notes)
+
+
+def _size(processor: object) -> dict | None:
+    """The processor's target size as a plain dictionary, None when it does not resize."""
+    if not getattr(processor, "do_resize", False):
+        return None
+    size = getattr(processor, "size", None)
+    return {name: size[name] for name in ("height", "width", "shortest_edge") if size.get(name)} if size else None
+
+
+def input_shape(config: dict, layout: Layout) -> tuple[int, int, int]:
+    """Frames, rows and columns that the checkpoint sees."""
+    side = config["image_size"]
+    rows, columns = (side, side) if isinstance(side, int) else side
+    return int(config.get("num_frames", 1)) if layout.modality == "video" else 1, int(rows), int(columns)
+
+
+def unit_step(config: dict, layout: Layout) -> tuple[int, int, int]:
+    """Frames, rows and columns of one unit."""
+    side = config["patch_size"]
+    rows, columns = (side, side) if isinstance(side, int) else side
+    return int(config.get("tubelet_size", 1)) if layout.modality == "video" else 1, int(rows), int(columns)

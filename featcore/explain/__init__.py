@@ -1,0 +1,75 @@
+"""Ways to score units. Every module in this folder is imported, so a new method is one class in one file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from featcore.errors import NotDefined
+from featcore.explain.base import METHODS, Method, make, resolve_target, silent
+from featcore.types import Attribution, Card, Sample, Target
+
+if TYPE_CHECKING:
+    from featcore.encode.base import Encoder
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+
+def methods(card: Card | None = None) -> list[type[Method]]:
+    """The methods, in the order people meet them; with a card, only those that are defined for it."""
+    defined = [method for method in METHODS.values() if card is None or method.needs <= card.provides]
+    return sorted(defined, key=lambda method: method.name == "random")  # the floor comes last
+
+
+def explain(
+    encoder: Encoder,
+    sample: Sample,
+    method: str = "integrated_gradients",
+    target: Target | int | str | None = None,
+    progress: Callable[[int, int], None] = silent,
+    **knobs: Any,
+) -> Attribution:
+    """One score per unit of a sample.
+
+    Args:
+        method: a registered name (`featcore.methods()`); knobs: its options, checked against their limits.
+        target: a Target, a class index, a label, or a rule ("predicted", "difference", "probability"); the logit of
+            the predicted class unless given. Methods that explain no output (attention, random) ignore it.
+        progress: called with (passes done, passes in all) after every chunk; raise `Cancelled` in it to stop.
+
+    Raises:
+        NotDefined: the encoder lacks what the method needs. UnknownName: no such method, knob, class or rule.
+    """
+    chosen = make(method, **knobs)
+    lacking = chosen.needs - encoder.card.provides
+    if lacking:
+        raise NotDefined(
+            f"{chosen.title} is not defined for '{encoder.card.name}': it needs {', '.join(sorted(lacking))}, "
+            "which this encoder does not provide. Choose another method."
+        )
+    resolved = resolve_target(encoder, sample, target) if "logits" in chosen.needs else None
+    return chosen(encoder, sample, resolved, progress)
+
+
+def knobs(method: type[Method]) -> dict[str, dict[str, Any]]:
+    """Name to default, limits, choices and help of every knob of a method."""
+    return {
+        f.name: {"default": None if f.default is MISSING else f.default, **f.metadata}
+        for f in fields(method)  # type: ignore[arg-type]
+    }
+
+
+class _Callable(ModuleType):
+    """`featcore.explain` is this package and the public verb; importing a submodule rebinds the name to the package."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Attribution:
+        return explain(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -1,0 +1,121 @@
+"""Attention as scores: what the read-out position looks at, in one layer or rolled through all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from featcore.errors import NotDefined
+from featcore.explain.base import METHODS, Progress, knob, without_passes
+from featcore.types import Attribution, Encoding, Sample, Target
+
+if TYPE_CHECKING:
+    from featcore.encode.base import Encoder
+
+
+def attention_scores(encoding: Encoding, layer: int = -1, head: int = -1) -> np.ndarray:
+    """Float[s]: attention that each position receives from the read-out position, or on average over all queries when
+    the classifier reads the mean (there is no read-out position then). head -1 is the mean over heads."""
+    maps = _maps(encoding)
+    if not -len(maps) <= layer < len(maps):
+        raise NotDefined(f"Layer {layer} does not exist; the encoder has {len(maps)}, counted from 0 (-1 is the last).")
+    if not -1 <= head < maps.shape[1]:
+        raise NotDefined(f"Head {head} does not exist; the encoder has {maps.shape[1]}, counted from 0 (-1: mean).")
+    weights = maps[layer].mean(0) if head == -1 else maps[layer, head]
+    return weights.mean(0) if encoding.readout is None else weights[encoding.readout]
+
+
+def rollout_scores(encoding: Encoding) -> np.ndarray:
+    """Float[s]: attention rolled from the read-out position down to the input, adding up to 1.
+
+    Only a row vector is carried: v <- v (A_l + I) / 2 from the last layer to the first, with A_l the mean over heads.
+    Same row as the full matrix product at 2 s^2 instead of 2 s^3 a layer. Starts from the mean of all positions when
+    the classifier reads the mean.
+    Source: Abnar & Zuidema 2020, arXiv:2005.00928.
+    """
+    maps = _maps(encoding)
+    size = maps.shape[-1]
+    row = np.full(size, 1 / size) if encoding.readout is None else np.eye(size)[encoding.readout]
+    for layer in maps.mean(1)[::-1]:
+        row = (row @ layer + row) / 2
+    return row
+
+
+def _maps(encoding: Encoding) -> np.ndarray:
+    if encoding.attention is None:
+        raise NotDefined(f"There is no attention to show: {encoding.why_no_attention}")
+    return encoding.attention
+
+
+@METHODS
+@dataclass(frozen=True)
+class Attention:
+    """How much the read-out position attends to each unit, in one layer and head: a weight, not an effect.
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762; why it is no explanation: Jain & Wallace 2019, arXiv:1902.10186.
+    """
+
+    name: ClassVar[str] = "attention"
+    title: ClassVar[str] = "Attention"
+    needs: ClassVar[frozenset[str]] = frozenset({"attention"})
+    signed: ClassVar[bool] = False
+    complete: ClassVar[bool] = False
+
+    layer: int = knob(-1, "layer, counted from 0; -1 is the last", low=-1, high=47)
+    head: int = knob(-1, "head, counted from 0; -1 is the mean over heads", low=-1, high=31)
+
+    def passes(self, sample: Sample) -> int:
+        return 1
+
+    def __call__(self, encoder: Encoder, sample: Sample, target: Target | None, progress: Progress) -> Attribution:
+        start = perf_counter()
+        encoding = encoder.encode(sample)
+        return _placed(self, encoder, sample, encoding, attention_scores(encoding, self.layer, self.head), start)
+
+
+@METHODS
+@dataclass(frozen=True)
+class Rollout:
+    """Attention multiplied through the layers with the residual added; not specific to a class.
+
+    Source: Abnar & Zuidema 2020, arXiv:2005.00928.
+    """
+
+    name: ClassVar[str] = "attention_rollout"
+    title: ClassVar[str] = "Attention rollout"
+    needs: ClassVar[frozenset[str]] = frozenset({"attention"})
+    signed: ClassVar[bool] = False
+    complete: ClassVar[bool] = False
+
+    def passes(self, sample: Sample) -> int:
+        return 1
+
+    def __call__(self, encoder: Encoder, sample: Sample, target: Target | None, progress: Progress) -> Attribution:
+        start = perf_counter()
+        if encoder.layout.attention != "full":
+            raise NotDefined(
+                f"Rollout is not defined for '{encoder.card.name}': its attention is {encoder.layout.attention}, "
+                "so its layers are not square matrices over the same positions. Choose occlusion or a gradient method."
+            )
+        encoding = encoder.encode(sample)
+        return _placed(self, encoder, sample, encoding, rollout_scores(encoding), start)
+
+
+def _placed(
+    method: Attention | Rollout, encoder: Encoder, sample: Sample, encoding: Encoding, row: np.ndarray, start: float
+) -> Attribution:
+    """The scores of the units; what fell on special positions is stated, not spread over the units."""
+    scores = row[sample.positions]
+    return without_passes(
+        method,
+        encoder,
+        sample,
+        scores,
+        perf_counter() - start,
+        encoding.provenance,
+        special_share=max(0.0, 1 - float(scores.sum() / row.sum())),
+        passes=1,
+    )

@@ -1,0 +1,225 @@
+"""What every method shares: its knobs, its target, and the function it explains: embedded units in, logits out.
+
+Torch is imported where it is used: a page lists methods and knobs before it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+
+from featcore.errors import NotDefined, UnknownName
+from featcore.registry import Registry
+from featcore.types import Attribution, Provenance, Sample, Target
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from featcore.encode.base import Encoder
+
+Progress = Callable[[int, int], None]
+"""Called with (passes done, passes in all) after every chunk; it may raise `Cancelled` to stop the work."""
+
+
+def silent(done: int, total: int) -> None:
+    """Progress that tells nobody."""
+
+
+@runtime_checkable
+class Method(Protocol):
+    """A frozen dataclass: its fields are its knobs, calling it runs it.
+
+    `needs` are the capabilities of a card it asks for; `signed` says whether scores below zero mean something;
+    `complete` whether the scores promise to add up to F(x) - F(baseline).
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    needs: ClassVar[frozenset[str]]
+    signed: ClassVar[bool]
+    complete: ClassVar[bool]
+
+    def __call__(self, encoder: Encoder, sample: Sample, target: Target | None, progress: Progress) -> Attribution: ...
+
+    def passes(self, sample: Sample) -> int: ...
+
+
+METHODS: Registry[type[Method]] = Registry("method")
+
+
+def knob(default: Any, help: str, low: Any = None, high: Any = None, choices: tuple = ()) -> Any:
+    """A field that a person may turn; a page shows it with its limits or choices."""
+    return field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices})
+
+
+BASELINE_HELP = "what stands for 'nothing there'; auto: mask token for text, mean colour for pixels"
+
+
+def knobs_of(method: Method) -> tuple[tuple[str, Any], ...]:
+    """Names and values of the knobs of a method, sorted."""
+    return tuple(sorted((f.name, getattr(method, f.name)) for f in fields(method)))  # type: ignore[arg-type]
+
+
+def make(name: str, **knobs: Any) -> Method:
+    """A method by name, with its knobs checked against their limits.
+
+    Raises:
+        UnknownName: no such method or knob, or a value outside its limits.
+    """
+    method_class = METHODS[name]
+    known = {f.name: f.metadata for f in fields(method_class)}  # type: ignore[arg-type]
+    for key, value in knobs.items():
+        if key not in known:
+            raise UnknownName(f"'{name}' has no knob '{key}'. Known: {', '.join(sorted(known)) or 'none'}.")
+        low, high, choices = known[key]["low"], known[key]["high"], known[key]["choices"]
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise UnknownName(f"{key}={value} of '{name}' lies outside {low} to {high}. Choose a value between them.")
+        if choices and value not in choices:
+            raise UnknownName(f"{key}='{value}' of '{name}' is not offered. Known: {', '.join(map(str, choices))}.")
+    return method_class(**knobs)
+
+
+def resolve_target(encoder: Encoder, sample: Sample, target: Target | int | str | None) -> Target:
+    """The target that a class index, a label, a rule or nothing stands for; nothing is the predicted class's logit.
+
+    Args:
+        target: a Target, a class index, a label, or one of the rules "predicted", "difference", "probability"
+            (all for the predicted class; "difference" is against the runner-up).
+    """
+    if isinstance(target, Target):
+        return target
+    labels = encoder.card.labels
+    if isinstance(target, str) and target in labels:
+        target = labels.index(target)
+    if isinstance(target, int):
+        if not 0 <= target < len(labels):
+            raise UnknownName(f"Class {target} of '{encoder.card.name}' does not exist. Known: 0 to {len(labels) - 1}.")
+        return Target(target, labels[target])
+    if target not in (None, "predicted", "logit", "difference", "probability"):
+        raise UnknownName(
+            f"No class or rule of '{encoder.card.name}' is called '{target}'. Known classes: {', '.join(labels)}; "
+            "rules: predicted, difference, probability."
+        )
+    import torch
+
+    with torch.no_grad():
+        order = encoder.logits(sample, encoder.embed(sample))[0].argsort(descending=True).tolist()
+    kind = target if target in ("difference", "probability") else "logit"
+    against = order[1] if kind == "difference" and len(order) > 1 else None
+    if kind == "difference" and against is None:
+        raise NotDefined(f"'{encoder.card.name}' has one output; there is no runner-up. Explain the logit.")
+    return Target(order[0], labels[order[0]], kind, against)  # type: ignore[arg-type]
+
+
+def read_target(logits: Tensor, target: Target) -> Tensor:
+    """Float[b]: the explained output of each row of logits[b k]."""
+    if target.kind == "probability":
+        return logits.softmax(-1)[:, target.index]
+    if target.kind == "difference":
+        assert target.against is not None
+        return logits[:, target.index] - logits[:, target.against]
+    return logits[:, target.index]
+
+
+@dataclass
+class Explained:
+    """The function a method explains, F: Tensor[b m d] to Tensor[b]; it counts passes and reports progress."""
+
+    encoder: Encoder
+    sample: Sample
+    target: Target
+    progress: Progress
+    total: int
+    passes: int = 0
+
+    def __call__(self, embedded: Tensor) -> Tensor:
+        self.progress(self.passes, self.total)
+        scores = read_target(self.encoder.logits(self.sample, embedded), self.target)
+        self.passes += len(embedded)
+        return scores
+
+    def values(self, *embedded: Tensor) -> list[float]:
+        """F at several points, without gradients, in one pass."""
+        import torch
+
+        with torch.no_grad():
+            return self(torch.cat(embedded)).float().tolist()
+
+
+def chunk_size(encoder: Encoder, sample: Sample, gradients: bool) -> int:
+    """Samples that go through the model at once: about 256 MiB of activations, between 1 and 64.
+
+    An estimate from the sequence length, width and depth (activations a layer keeps for the backward pass); issue:
+    measured bytes per sample would fit tighter.
+    """
+    config = encoder.model.config
+    n, width, layers = len(sample.sequence), config.hidden_size, config.num_hidden_layers
+    heads = config.num_attention_heads
+    floats = (14 * n * width + 2 * heads * n * n) * (layers if gradients else 1)
+    return int(max(1, min(64, 2**28 // (4 * floats))))
+
+
+def attribute(
+    method: Method,
+    encoder: Encoder,
+    sample: Sample,
+    target: Target,
+    progress: Progress,
+    compute: Callable[[Explained, Tensor, Tensor | None], Tensor],
+    baseline: str | None = None,
+    seed: int | None = None,
+) -> Attribution:
+    """Run a method on the unit embedding and gather what every attribution states.
+
+    Args:
+        compute: (F, embedded[1 m d], baseline[1 m d] or None) to one score a row, Float[m].
+        baseline: kind of baseline, None for methods that have none.
+    """
+    start = perf_counter()
+    explained = Explained(encoder, sample, target, progress, method.passes(sample))
+    embedded = encoder.embed(sample)
+    blank = None if baseline is None else encoder.baseline(sample, baseline)
+    rows = compute(explained, embedded, blank).detach().float().cpu().numpy()
+    values = explained.values(embedded, *(() if blank is None else (blank,)))
+    progress(explained.total, explained.total)
+    scores = rows[sample.rows].astype(np.float64)
+    # Special rows count towards completeness: their baseline equals their input, so complete methods give them 0.
+    delta = float(rows.sum() - (values[0] - values[1])) if method.complete and blank is not None else None
+    everything = float(np.abs(rows).sum())
+    return Attribution(
+        units=sample.units,
+        scores=scores,
+        target=target,
+        method=method.name,
+        knobs=knobs_of(method),
+        signed=method.signed,
+        provenance=encoder.provenance("sdpa", seed),
+        baseline="" if baseline is None else encoder.baseline_kind(baseline),
+        target_score=values[0],
+        baseline_score=None if blank is None else values[1],
+        convergence_delta=delta,
+        special_share=max(0.0, 1 - float(np.abs(scores).sum()) / everything) if everything else 0.0,
+        passes=explained.passes,
+        seconds=perf_counter() - start,
+    )
+
+
+def without_passes(
+    method: Method, encoder: Encoder, sample: Sample, scores: np.ndarray, seconds: float, provenance: Provenance, **more
+) -> Attribution:
+    """An attribution of a method that explains no output: attention, or the random floor."""
+    return Attribution(
+        units=sample.units,
+        scores=scores.astype(np.float64),
+        target=None,
+        method=method.name,
+        knobs=knobs_of(method),
+        signed=method.signed,
+        provenance=provenance,
+        seconds=seconds,
+        **more,
+    )
