@@ -1,0 +1,1 @@
+"""Text or Clip become Units, the parts that are scored or hidden; no model here."""
