@@ -18,11 +18,15 @@ Modality = Literal["text", "image", "video"]
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """A text as typed or decoded; `key` is a SHA-256 of its content, `name` is for people."""
+    """A text as typed or decoded; `key` is a SHA-256 of its content, `name` is for people.
+
+    `notes` say what was done to a file while reading, in words ("read as UTF-16").
+    """
 
     key: str
     text: str
     name: str = "text"
+    notes: tuple[str, ...] = ()
 
     @property
     def modality(self) -> Modality:
@@ -119,7 +123,7 @@ class Tokens:
         tokenizer: name of the tokenizer.
         ids: vocabulary index of each position.
         strings: the vocabulary's own spelling of each position ("##ing", "Ġthe", "<0xE2>").
-        surfaces: the slice of the text, whitespace made visible; the string for special positions.
+        surfaces: the slice of the text, whitespace made visible; the string where a position has no text.
         chars: half-open character extent in the text; (0, 0) for special positions.
         bytes: half-open extent in the UTF-8 bytes of the text.
         special: positions that are no unit ([CLS], </s>, padding).
@@ -188,6 +192,7 @@ class Provenance:
     threads: int
     versions: tuple[tuple[str, str], ...]
     time_utc: str
+    machine: str = ""
     seed: int | None = None
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from featcore.encode.device import device_lock, dtype_name
+from featcore.encode.device import describe, device_lock, dtype_name
 from featcore.encode.layouts import Layout
 from featcore.errors import NotDefined
 from featcore.keys import digest
@@ -164,6 +164,7 @@ class Encoder:
             threads=torch.get_num_threads(),
             versions=tuple((name, version("tessera" if name == "featcore" else name)) for name in VERSIONED),
             time_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            machine=describe(self.device),
             seed=seed,
         )
 

@@ -98,7 +98,7 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
         labels=tuple(labels[key] for key in sorted(labels, key=int)) if classifies else (),
         weights_sha256=sha256,
         accuracy=_accuracy(trained),
-        about=trained.get("data", ""),
+        about=trained.get("summary", ""),
         config=config,
     )
 
@@ -126,10 +126,10 @@ def _input_size(config: dict, family: str) -> tuple[int, ...]:
 
 
 def _accuracy(trained: dict) -> str:
-    if "accuracy" not in trained:
+    test = trained.get("test")
+    if not test:
         return ""
-    low, high = trained["accuracy_interval"]
-    return f"{trained['accuracy']:.1%} of {trained['n']} test inputs (95 % interval {low:.1%} to {high:.1%})"
+    return f"{test['accuracy']:.1%} of {test['n']:,} (95 % interval {test['low']:.1%} to {test['high']:.1%})"
 
 
 def _download(name: str) -> Path:

@@ -30,6 +30,8 @@ def load_folder(folder: Path, device: str | None = None, dtype: str | None = Non
 
 def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel:
     model_class = _model_class(card)
+    # A bar per checkpoint on the server's terminal tells nobody anything.
+    transformers.utils.logging.disable_progress_bar()
     try:
         # The number format is explicit: "auto" would compute in whatever the file happens to be stored in.
         model, report = model_class.from_pretrained(

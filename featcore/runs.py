@@ -1,0 +1,107 @@
+"""The questions that finished results answer: what to ask for, by digest, and the presets that ship with answers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from featcore.types import Card, Source
+
+# Raised when the meaning of a result changes, so that older stored answers are not believed.
+VERSION = 1
+
+
+def encoding_question(card: Card, source: Source) -> dict[str, Any]:
+    return {"what": "encoding", **_who(card, source)}
+
+
+def attribution_question(card: Card, source: Source, method: str, target: str, knobs: dict[str, Any]) -> dict[str, Any]:
+    """Knobs left at their defaults and knobs spelled out are the same question."""
+    from featcore.explain.base import knobs_of, make
+
+    asked = {"method": method, "target": target, "knobs": knobs_of(make(method, **knobs))}
+    return {"what": "attribution", **_who(card, source), **asked}
+
+
+def latency_question(card: Card, source: Source, methods: tuple[str, ...]) -> dict[str, Any]:
+    return {"what": "latency", **_who(card, source), "methods": list(methods)}
+
+
+def _who(card: Card, source: Source) -> dict[str, Any]:
+    return {"version": VERSION, "weights": card.weights_sha256, "family": card.family, "source": source.key}
+
+
+@dataclass(frozen=True)
+class Pane:
+    """One side of a comparison: an encoder and the name of a sample."""
+
+    encoder: str
+    sample: str
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A comparison one click away, whose answers ship in assets/runs."""
+
+    name: str
+    title: str
+    left: Pane
+    right: Pane
+
+
+PRESETS = (
+    Preset("sentence-picture", "A sentence and a picture", Pane("text-mini", "negated"), Pane("image-mini", "cat")),
+    Preset("picture-clip", "A picture and a clip", Pane("image-mini", "cat"), Pane("video-mini", "moves-right")),
+    Preset("two-readings", "One sentence, two readings", Pane("text-mini", "negated"), Pane("text-mini", "not-bad")),
+)
+
+DEFAULT_METHOD = "integrated_gradients"
+DEFAULT_TARGET = "logit"
+
+
+def read_sample(name: str, card: Card) -> Source:
+    """A sample by name, a clip with as many frames as the encoder sees."""
+    import featcore as fc
+
+    example = {example.name: example for example in fc.samples()}[name]
+    return example.load(frames=card.input_size[0]) if card.modality == "video" else example.load()
+
+
+def preset_panes() -> Iterator[Pane]:
+    """Every pane of every preset, once."""
+    yield from dict.fromkeys(pane for preset in PRESETS for pane in (preset.left, preset.right))
+
+
+def compute_shipped(store: Any, budget_s: float = 3.0) -> list[str]:
+    """Run every preset for real and put the answers into a store; returns the keys, in order.
+
+    Args:
+        store: a `featcore.store.Store` that can be written.
+        budget_s: seconds of timing a stage.
+    """
+    import featcore as fc
+    from featcore.keys import digest
+
+    keys = []
+    cards = {card.name: card for card in fc.encoders()}
+    for pane in preset_panes():
+        card = cards[pane.encoder]
+        encoder = fc.load(card.name)
+        source = read_sample(pane.sample, card)
+        sample = encoder.prepare(source)
+        answers = {
+            digest(encoding_question(card, source)): encoder.encode(sample),
+            digest(attribution_question(card, source, DEFAULT_METHOD, DEFAULT_TARGET, {})): fc.explain(
+                encoder, sample, DEFAULT_METHOD, DEFAULT_TARGET
+            ),
+            digest(latency_question(card, source, (DEFAULT_METHOD,))): fc.latency(
+                encoder,
+                source,
+                methods=(DEFAULT_METHOD,),
+                budget_s=budget_s,
+                reread=lambda pane=pane, card=card: read_sample(pane.sample, card),
+            ),
+        }
+        for key, answer in answers.items():
+            store.put(key, answer)
+            keys.append(key)
+    return keys

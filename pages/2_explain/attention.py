@@ -1,0 +1,24 @@
+"""Attention: which head looks where?"""
+
+import streamlit as st
+
+from pages import ui
+
+st.title("Attention")
+st.caption(
+    "Which head looks where? Click a head to see its map, then a unit to see where it looks. Attention is a weight "
+    "that the model computes, without sign; it is not an explanation of the answer."
+)
+
+with ui.friendly_errors():
+    with st.container(border=True):
+        asked = ui.pick_one("h")
+    if asked:
+        encoding = ui.encoded(asked.card, asked.picked.source)
+        left, right = st.columns(2, gap="large")
+        with left:
+            layer, head = ui.show_heads("h", ui.head_statistics(asked.card, encoding, asked.picked.source))
+        with right:
+            ui.show_map("h", encoding, layer, head)
+        ui.show_gaze("h", asked.picked.source, encoding, layer, head)
+        ui.provenance(encoding.provenance)

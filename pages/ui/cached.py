@@ -1,0 +1,175 @@
+"""Every expensive answer once: asked for by the digest of its question, first from memory, then from shipped runs."""
+
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from featcore.errors import Cancelled
+from featcore.keys import digest
+from featcore.settings import settings
+from featcore.types import Attribution, Card, Encoding, Latency, Source
+
+MEMORY_BYTES = 512 * 2**20
+
+
+class Finished:
+    """Finished results in memory, the least recently used dropped first; found by digest only, whoever asks."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._items: OrderedDict[str, tuple[Any, int]] = OrderedDict()
+        self._bytes, self._max_bytes = 0, max_bytes
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> Any | None:
+        with self._lock:
+            if key not in self._items:
+                return None
+            self._items.move_to_end(key)
+            return self._items[key][0]
+
+    def put(self, key: str, result: Any) -> None:
+        size = _bytes_of(result)
+        with self._lock:
+            if key in self._items:
+                self._bytes -= self._items.pop(key)[1]
+            self._items[key] = (result, size)
+            self._bytes += size
+            while self._bytes > self._max_bytes and len(self._items) > 1:
+                self._bytes -= self._items.popitem(last=False)[1][1]
+
+
+def _bytes_of(result: Any) -> int:
+    """Bytes of the arrays in a result, at least 1 kB."""
+    if isinstance(result, list | tuple):
+        return sum(map(_bytes_of, result)) or 1024
+    arrays = (
+        [value for value in vars(result).values() if isinstance(value, np.ndarray)]
+        if hasattr(result, "__dict__")
+        else []
+    )
+    return 1024 + sum(array.nbytes for array in arrays)
+
+
+@st.cache_resource(show_spinner=False)
+def finished() -> Finished:
+    return Finished(MEMORY_BYTES)
+
+
+@st.cache_resource(show_spinner=False)
+def shipped() -> Any:
+    """Finished runs that came with Tessera."""
+    from featcore.store import Store
+
+    return Store(settings().assets / "runs", read_only=True)
+
+
+def encoder(card: Card) -> Any:
+    """The loaded encoder of a card; few are kept, all sessions share them."""
+    return _encoder(card.checkpoint, card.weights_sha256)
+
+
+@st.cache_resource(max_entries=settings().max_encoders, show_spinner=False)
+def _encoder(checkpoint: str, weights_sha256: str) -> Any:
+    import featcore as fc
+
+    return fc.load(checkpoint)
+
+
+def read_source(question: dict[str, Any], read: Callable[[], Source]) -> Source:
+    """A decoded input, once per file and options."""
+    return fetch({"what": "source", **question}, lambda progress: read(), "Reading")
+
+
+def encoded(card: Card, source: Source) -> Encoding:
+    """Hidden states, attention and logits of a source; no model runs when it was asked before."""
+    from featcore.runs import encoding_question
+
+    def compute(progress: Callable) -> Encoding:
+        loaded = encoder(card)
+        return loaded.encode(loaded.prepare(source))
+
+    return fetch(encoding_question(card, source), compute, f"Encoding with {card.title}")
+
+
+def explained(card: Card, source: Source, method: str, target: str, knobs: dict[str, Any]) -> Attribution:
+    """One score per unit; no model runs when the same was asked before."""
+    from featcore.runs import attribution_question
+
+    def compute(progress: Callable) -> Attribution:
+        import featcore as fc
+
+        loaded = encoder(card)
+        return fc.explain(loaded, loaded.prepare(source), method, target, progress, **knobs)
+
+    return fetch(attribution_question(card, source, method, target, knobs), compute, f"{method} on {card.title}")
+
+
+def timed(
+    card: Card, source: Source, methods: tuple[str, ...], reread: Callable[[], Source] | None, measure: bool
+) -> list[Latency] | None:
+    """Wall time by stage: what is known, or measured here and now if asked; None when neither."""
+    from featcore.runs import latency_question
+
+    def compute(progress: Callable) -> list[Latency]:
+        import featcore as fc
+
+        return fc.latency(encoder(card), source, methods=methods, reread=reread, progress=progress)
+
+    question = latency_question(card, source, methods)
+    return fetch(question, compute, f"Timing {card.title}", again=True) if measure else known(digest(question))
+
+
+def known(key: str) -> Any | None:
+    """The finished answer under a key, from memory or from the runs that came with Tessera."""
+    found = finished().get(key)
+    return shipped().get(key) if found is None else found
+
+
+def fetch(question: dict[str, Any], compute: Callable[[Callable], Any], label: str, again: bool = False) -> Any:
+    """The finished answer to a question, or the answer computed now, with progress, time left and a way to stop."""
+    key = digest(question)
+    if not again and (found := known(key)) is not None:
+        return found
+    if key in st.session_state.get("stopped", ()):
+        st.button("Run again", key=f"again-{key[:16]}", on_click=_resume, args=(key,), icon=":material/refresh:")
+        raise Cancelled(f"{label} was stopped. Nothing else on the page is lost; run it again, or change a choice.")
+    with working(key, label) as progress:
+        result = compute(progress)
+    finished().put(key, result)
+    return result
+
+
+@contextmanager
+def working(key: str, label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar with time left and a button that stops; drawing the bar is the point where the work can be stopped."""
+    box = st.empty()
+    start = time.perf_counter()
+    with box.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, text=f"{label} …" if "torch" in sys.modules else f"{label}: loading the libraries …")
+        st.button("Stop", key=f"stop-{key[:16]}", on_click=_stop, args=(key,), icon=":material/stop_circle:")
+
+    def progress(done: int, total: int) -> None:
+        share = min(done / total, 1.0) if total else 0.0
+        spent = time.perf_counter() - start
+        left = f", about {spent * (1 - share) / share:.0f} s left" if share > 0.05 and spent > 1 else ""
+        bar.progress(share, text=f"{label}: {done} of {total}{left}")
+
+    try:
+        yield progress
+    finally:
+        box.empty()
+
+
+def _stop(key: str) -> None:
+    st.session_state.setdefault("stopped", set()).add(key)
+
+
+def _resume(key: str) -> None:
+    st.session_state["stopped"].discard(key)

@@ -1,0 +1,292 @@
+"""What pages ask: which input, which encoder, which method with which knobs. Every answer is kept in the address."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from featcore.errors import LimitError
+from featcore.keys import digest
+from featcore.runs import PRESETS, Preset
+from featcore.settings import settings
+from featcore.types import Card, Modality, Source
+from pages.ui.cached import read_source
+from pages.ui.show import escape
+
+KINDS: dict[Modality, str] = {"text": "Text", "image": "Picture", "video": "Video"}
+FILES: dict[Modality, list[str]] = {
+    "text": ["txt", "md"],
+    "image": ["jpg", "jpeg", "png", "webp", "avif", "bmp", "tif", "tiff", "gif"],
+    "video": ["mp4", "mov", "mkv", "webm", "avi", "gif", "webp"],
+}
+OWN, UPLOAD = "own", "upload"
+RULES = {"uniform": "evenly over the clip", "window": "a dense window", "every": "every k-th frame"}
+TARGETS = {
+    "logit": "Predicted class (logit)",
+    "difference": "Predicted class less the runner-up",
+    "probability": "Probability of the predicted class",
+}
+
+
+@dataclass(frozen=True)
+class Picked:
+    """An input and how to read it again, to time that."""
+
+    source: Source
+    reread: Callable[[], Source]
+    shareable: bool
+
+
+def pick_kind(prefix: str, default: Modality = "text", kinds: tuple[Modality, ...] = tuple(KINDS)) -> Modality:
+    """Text, picture or video."""
+    return st.segmented_control(
+        "Kind of input",
+        kinds,
+        default=default,
+        required=True,
+        format_func=KINDS.__getitem__,
+        key=f"{prefix}_kind",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+
+
+def pick_encoder(prefix: str, modality: Modality | None = None) -> Card:
+    """An encoder of one kind of input, or of any; stops the panel when none is there."""
+    import featcore as fc
+
+    cards = {card.name: card for card in fc.encoders() if modality in (None, card.modality)}
+    if not cards:
+        st.warning("No encoder for this kind of input is in assets/models. Train one with `featcore train`.")
+        st.stop()
+    name = st.selectbox(
+        "Encoder",
+        list(cards),
+        format_func=lambda name: cards[name].title,
+        key=f"{prefix}_encoder" if modality is None else f"{prefix}_encoder_{modality}",
+        bind="query-params",
+        help="The embedded encoders were trained by this project and run without a network.",
+    )
+    return cards[name]
+
+
+def pick_input(prefix: str, modality: Modality, frames: int = 1) -> Picked | None:
+    """A sample, a text typed here, or an uploaded file, decoded; None while nothing is chosen."""
+    examples = {example.name: example for example in _examples() if example.modality == modality}
+    options = [*examples, *([OWN] if modality == "text" else []), UPLOAD]
+    titles = {name: example.title for name, example in examples.items()}
+    titles |= {OWN: "Type your own", UPLOAD: "Upload a file"}
+    choice = st.selectbox(
+        "Input", options, format_func=titles.__getitem__, key=f"{prefix}_input_{modality}", bind="query-params"
+    )
+    sampling = pick_frames(prefix, frames) if modality == "video" else {}
+    if choice == OWN:
+        return _typed(prefix)
+    if choice == UPLOAD:
+        return _uploaded(prefix, modality, sampling)
+    example = examples[choice]
+    st.caption(f"Look for: {escape(example.look_for)}")
+    read = lambda: example.load(**sampling)  # noqa: E731
+    return Picked(read_source({"sample": choice, **sampling}, read), read, shareable=True)
+
+
+def pick_frames(prefix: str, frames: int) -> dict[str, Any]:
+    """How frames are chosen from a clip, and how many the encoder sees."""
+    with st.popover("Frames", icon=":material/movie:", help="Which frames of the clip the encoder sees"):
+        rule = st.segmented_control(
+            "Choose frames",
+            list(RULES),
+            default="uniform",
+            required=True,
+            format_func=RULES.__getitem__,
+            key=f"{prefix}_rule",
+            bind="query-params",
+        )
+        chosen: dict[str, Any] = {"frames": frames, "rule": rule}
+        if rule != "uniform":
+            start = st.number_input("Start (s)", 0.0, settings().max_seconds, 0.0, 0.1, key=f"{prefix}_start")
+            chosen["start_s"] = float(start)
+        if rule == "every":
+            chosen["every"] = int(st.number_input("Every k-th frame, k =", 1, 120, 2, key=f"{prefix}_every"))
+    return chosen
+
+
+def pick_method(prefix: str, card: Card | None = None) -> str:
+    """A method that is defined for the encoder."""
+    import featcore as fc
+
+    titles = {method.name: method.title for method in fc.methods(card)}
+    return st.selectbox(
+        "Method",
+        list(titles),
+        index=list(titles).index("integrated_gradients"),
+        format_func=titles.__getitem__,
+        key=f"{prefix}_method",
+        bind="query-params",
+        help="How one score per unit is computed",
+    )
+
+
+def pick_knobs(prefix: str, method: str, cards: list[Card]) -> dict[str, Any]:
+    """The options of a method, each with its limits; the fields of its dataclass are the widgets.
+
+    A baseline is offered only when every encoder on the page knows it.
+    """
+    from featcore.explain import METHODS, knobs
+
+    shared = [kind for kind in cards[0].baselines if all(kind in card.baselines for card in cards)] if cards else []
+    chosen: dict[str, Any] = {}
+    for name, knob in knobs(METHODS[method]).items():
+        key = f"{prefix}_{method}_{name}"
+        title = name.replace("_", " ").capitalize()
+        default = knob["default"]
+        if isinstance(default, str):
+            chosen[name] = st.selectbox(title, knob["choices"] or ["auto", *shared], help=knob["help"], key=key)
+        else:
+            kind = type(default)
+            step = kind(1) if kind is int else 0.01
+            chosen[name] = kind(
+                st.number_input(title, knob["low"], knob["high"], default, step, help=knob["help"], key=key)
+            )
+    return chosen
+
+
+def pick_target(prefix: str) -> str:
+    """Which output is explained."""
+    return st.selectbox(
+        "Explain",
+        list(TARGETS),
+        format_func=TARGETS.__getitem__,
+        key=f"{prefix}_target",
+        bind="query-params",
+        help="A logit moves with every unit; a probability near 0 or 1 hardly moves, so its scores vanish there.",
+    )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What both sides of a comparison share."""
+
+    method: str
+    target: str
+    knobs: dict[str, Any]
+    layer: int
+    head: int
+    common_scale: bool
+
+
+def pick_comparison(cards: list[Card]) -> Asked:
+    """Method, target, layer, head and scale, the same for both sides."""
+    with st.container(border=True):
+        one, two, three, four, five = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
+        with one:
+            method = pick_method("c")
+        with two:
+            target = pick_target("c")
+        deepest = max((_layers(card) for card in cards), default=1)
+        widest = max((_heads(card) for card in cards), default=1)
+        with three:
+            layer = st.selectbox(
+                "Attention layer",
+                range(deepest + 1),
+                index=deepest,
+                format_func=lambda layer: f"layer {layer}" if layer else "rollout of all",
+                key="c_layer",
+                bind="query-params",
+            )
+        with four:
+            head = st.selectbox(
+                "Head",
+                range(widest + 1),
+                format_func=lambda head: f"head {head}" if head else "mean of all",
+                key="c_head",
+                bind="query-params",
+                disabled=layer == 0,
+            )
+        with five:
+            scale = st.segmented_control(
+                "Colour scale",
+                ["own", "common"],
+                default="own",
+                required=True,
+                key="c_scale",
+                bind="query-params",
+                help="Own: each side fills its colours. Common: one range for both, so that colours may be compared.",
+            )
+        with st.popover("Options of the method", icon=":material/tune:"):
+            knobs = pick_knobs("c", method, cards) or (st.caption("This method has no options.") and {})
+    return Asked(method, target, knobs, layer, head - 1, scale == "common")
+
+
+def pick_preset() -> None:
+    """Comparisons one click away; their answers came with Tessera."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("Start from", width="content")
+        for preset in PRESETS:
+            st.button(preset.title, key=f"preset-{preset.name}", on_click=_apply, args=(preset,))
+
+
+def _apply(preset: Preset) -> None:
+    import featcore as fc
+
+    modalities = {card.name: card.modality for card in fc.encoders()}
+    for prefix, pane in (("a", preset.left), ("b", preset.right)):
+        modality = modalities[pane.encoder]
+        st.session_state[f"{prefix}_kind"] = modality
+        st.session_state[f"{prefix}_encoder_{modality}"] = pane.encoder
+        st.session_state[f"{prefix}_input_{modality}"] = pane.sample
+        st.session_state[f"{prefix}_unit"] = None
+
+
+def _layers(card: Card) -> int:
+    return int(card.config.get("num_hidden_layers") or card.config.get("n_layers", 1))
+
+
+def _heads(card: Card) -> int:
+    return int(card.config.get("num_attention_heads") or card.config.get("n_heads", 1))
+
+
+@st.cache_data(show_spinner=False)
+def _examples() -> list:
+    import featcore as fc
+
+    return fc.samples()
+
+
+def _typed(prefix: str) -> Picked | None:
+    import featcore as fc
+
+    text = st.text_area(
+        "Text",
+        "This film is not bad at all.",
+        max_chars=settings().max_characters,
+        key=f"{prefix}_text",
+        bind="query-params",
+        height=100,
+    )
+    if not text or not text.strip():
+        st.info("Type at least one word.", icon=":material/keyboard:")
+        return None
+    read = lambda: fc.read_text(text, name="typed text")  # noqa: E731
+    return Picked(read_source({"typed": text}, read), read, shareable=len(text) < 2000)
+
+
+def _uploaded(prefix: str, modality: Modality, sampling: dict[str, Any]) -> Picked | None:
+    from featcore.inputs import read
+
+    limit = settings().max_upload_bytes
+    file = st.file_uploader(
+        f"{KINDS[modality]} file, up to {limit / 1e6:.0f} MB",
+        FILES[modality],
+        key=f"{prefix}_upload_{modality}",
+        max_upload_size=int(limit / 1e6),
+    )
+    if file is None:
+        st.info("Nothing uploaded yet. The file stays on this server and is forgotten when you leave.")
+        return None
+    if file.size > limit:
+        raise LimitError(f"'{file.name}' has {file.size / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB. Shorten it.")
+    raw = file.getvalue()
+    again = lambda: read(file.name, raw, modality, **sampling)  # noqa: E731
+    return Picked(read_source({"file": digest(raw), "name": file.name, **sampling}, again), again, shareable=False)

@@ -1,0 +1,115 @@
+"""What the page Attribution shares: one input, several methods as rows over the same units."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from featcore.errors import FeatcoreError
+from featcore.types import Attribution, Card, Source
+from pages.ui.cached import explained
+from pages.ui.choose import Picked, pick_encoder, pick_input, pick_kind, pick_target
+from pages.ui.pane import sentence
+from pages.ui.show import escape, figure, provenance
+from pages.ui.units import mark_unit, pick_unit
+
+USUAL = ("integrated_gradients", "occlusion", "attention_rollout", "random")
+
+
+@dataclass(frozen=True)
+class One:
+    """One input and the encoder that reads it."""
+
+    card: Card
+    picked: Picked
+
+
+def pick_one(prefix: str) -> One | None:
+    """Kind, encoder and input in a row; None while nothing is chosen."""
+    first, second, third = st.columns([2, 3, 4], vertical_alignment="top")
+    with first:
+        kind = pick_kind(prefix)
+    with second:
+        card = pick_encoder(prefix, kind)
+    with third:
+        picked = pick_input(prefix, kind, frames=card.input_size[0])
+    return None if picked is None else One(card, picked)
+
+
+def pick_methods(prefix: str, card: Card) -> tuple[list[str], str, bool]:
+    """Which methods, which output, and whether one colour scale serves all that explain it in its own unit."""
+    import featcore as fc
+
+    titles = {method.name: method.title for method in fc.methods(card)}
+    first, second, third = st.columns([5, 3, 2], vertical_alignment="bottom")
+    with first:
+        usual = [name for name in USUAL if name in titles]
+        chosen = st.multiselect(
+            "Methods",
+            list(titles),
+            usual,
+            format_func=titles.__getitem__,
+            key=f"{prefix}_methods",
+            bind="query-params",
+        )
+    with second:
+        target = pick_target(prefix)
+    with third:
+        common = st.toggle(
+            "Common scale",
+            key=f"{prefix}_common",
+            bind="query-params",
+            help="One range for the methods whose scores are changes of the output: integrated gradients, occlusion, "
+            "GradientSHAP, input x gradient. The others have units of their own and keep their own range.",
+        )
+    return chosen, target, common
+
+
+def show_methods(prefix: str, one: One, methods: list[str], target: str, common: bool) -> list[Attribution]:
+    """One row a method; a method that fails says why in its own row."""
+    import featcore as fc
+    from featcore import draw
+
+    titles = {method.name: method.title for method in fc.methods()}
+    source: Source = one.picked.source
+    found: dict[str, Attribution] = {}
+    rows = {name: st.container(border=True) for name in methods}
+    for name in methods:
+        with rows[name]:
+            st.markdown(f"**{titles[name]}**")
+            try:
+                found[name] = explained(one.card, source, name, target, {})
+            except FeatcoreError as error:
+                st.error(str(error), icon=":material/error:")
+    own = {name: draw.Scale.of(each.scores, each.signed) for name, each in found.items()}
+    shared = draw.Scale.shared([own[name] for name, each in found.items() if each.signed and each.target is not None])
+    marked = st.session_state.get(f"{prefix}_unit")
+    for name, each in found.items():
+        scale = shared if common and each.signed and each.target is not None else own[name]
+        unit = marked if isinstance(marked, int) and marked < len(each.units) else None
+        with rows[name]:
+            picture = draw.on_source(source, each.units, each.scores, scale, selected=unit)
+            figure(picture, f"{prefix}_row_{name}", f"{one.card.name}-{name}", mark_unit(f"{prefix}_unit"))
+            st.caption(escape(sentence(each)))
+    if found:
+        provenance(next(iter(found.values())).provenance)
+    return list(found.values())
+
+
+def show_ranking(prefix: str, found: list[Attribution]) -> None:
+    """The scores of the marked unit under every method, and its rank."""
+    if not found:
+        return
+    units = found[0].units
+    unit = pick_unit(f"{prefix}_unit", units)
+    if unit is None:
+        return
+    ranks = [int((abs(each.scores) > abs(each.scores[unit])).sum()) + 1 for each in found]
+    st.dataframe(
+        {
+            "method": [each.method for each in found],
+            f"score of {units.labels[unit]}": [float(each.scores[unit]) for each in found],
+            f"rank by size, of {len(units)}": ranks,
+        },
+        hide_index=True,
+        alt="Score and rank of the marked unit under every method",
+    )

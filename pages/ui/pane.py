@@ -1,0 +1,164 @@
+"""One side of a comparison: an input, an encoder, and the four pictures of the same units."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from featcore.types import Attribution, Card, Encoding, Modality
+from pages.ui.cached import encoded, explained
+from pages.ui.choose import Picked, pick_encoder, pick_input, pick_kind
+from pages.ui.show import escape, figure, notes
+
+
+@dataclass
+class Pane:
+    """What one side has so far; a part that failed stays None and its error stands where the part would be."""
+
+    prefix: str
+    kind: Modality = "text"
+    card: Card | None = None
+    picked: Picked | None = None
+    encoding: Encoding | None = None
+    attribution: Attribution | None = None
+
+    @property
+    def title(self) -> str:
+        assert self.card is not None
+        return f"{self.prefix.upper()}: {self.card.title}"
+
+    @property
+    def marked(self) -> int | None:
+        """The unit a person clicked or chose, if this input has it."""
+        unit = st.session_state.get(self._key("unit"))
+        assert self.encoding is not None
+        return unit if isinstance(unit, int) and 0 <= unit < len(self.encoding.units) else None
+
+    def _key(self, part: str) -> str:
+        return f"{self.prefix}_{part}"
+
+    def mark(self, customdata: Any) -> None:
+        """Take the clicked unit over; clicking it again takes the mark away."""
+        unit = int(customdata[0] if isinstance(customdata, list | tuple) else customdata)
+        st.session_state[self._key("unit")] = None if st.session_state.get(self._key("unit")) == unit else unit
+
+    def choose(self) -> None:
+        """Ask for kind, encoder and input, and encode it."""
+        kind = pick_kind(self.prefix, self.kind)
+        left, right = st.columns(2)
+        with left:
+            self.card = pick_encoder(self.prefix, kind)
+        with right:
+            self.picked = pick_input(self.prefix, kind, frames=self.card.input_size[0])
+        if self.picked is not None:
+            self.encoding = encoded(self.card, self.picked.source)
+
+    def explain(self, method: str, target: str, knobs: dict[str, Any]) -> None:
+        if self.card is not None and self.picked is not None and self.encoding is not None:
+            self.attribution = explained(self.card, self.picked.source, method, target, knobs)
+
+    def show_cut(self) -> None:
+        """The units themselves, and a way to mark one without a mouse."""
+        from featcore import draw
+
+        if self.encoding is None or self.picked is None:
+            return
+        units = self.encoding.units
+        figure(
+            draw.on_source(self.picked.source, units, selected=self.marked),
+            self._key("cut"),
+            f"{self.prefix}-cut",
+            self.mark,
+        )
+        special = int(self.encoding.special.sum())
+        st.caption(f"{len(units)} {units.kind}s" + (f" and {special} special positions" if special else ""))
+        notes(self.encoding.notes)
+        if getattr(self.picked.source, "timeline", None) is not None and not getattr(self.picked.source, "still", True):
+            figure(draw.timeline(self.picked.source.timeline), self._key("timeline"), f"{self.prefix}-frames")
+        st.selectbox(
+            f"Marked {units.kind}",
+            [None, *range(len(units))],
+            format_func=lambda unit: "none" if unit is None else f"{unit}: {units.labels[unit]}",
+            key=self._key("unit"),
+            help="Click a unit in any picture of this side, or choose it here; it is marked in all of them.",
+        )
+
+    def show_prediction(self) -> None:
+        from featcore import draw
+
+        if self.encoding is None:
+            return
+        if self.encoding.logits is None:
+            st.info("This encoder has no classifier, so there is nothing to predict.")
+            return
+        figure(
+            draw.prediction(self.encoding.labels, self.encoding.probabilities, self.encoding.logits),
+            self._key("prediction"),
+            f"{self.prefix}-prediction",
+        )
+
+    def show_attention(self, layer: int, head: int) -> None:
+        """Attention that each unit receives from the position the classifier reads; layer 0 is the rollout."""
+        from featcore import draw
+        from featcore.explain.attention import attention_scores, rollout_scores
+
+        if self.encoding is None or self.picked is None:
+            return
+        if layer == 0:
+            row = rollout_scores(self.encoding)
+        else:
+            maps = self.encoding.attention
+            depth = len(maps) if maps is not None else 0
+            row = attention_scores(self.encoding, min(layer, depth) - 1, head)
+            if layer > depth:
+                st.caption(f"This encoder has {depth} layers; its last one is shown.")
+        scores = row[self.encoding.positions]
+        figure(
+            draw.on_source(
+                self.picked.source,
+                self.encoding.units,
+                scores,
+                draw.Scale.of(scores, signed=False),
+                selected=self.marked,
+            ),
+            self._key("attention"),
+            f"{self.prefix}-attention",
+            self.mark,
+        )
+        reader = "the class position" if self.encoding.readout is not None else "all positions on average"
+        special = 1 - scores.sum() / row.sum()
+        st.caption(
+            f"Looked at by {reader}; adds up to 1. {special:.0%} of it goes to special positions, which are not drawn."
+        )
+
+    def show_attribution(self, scale: Any) -> None:
+        from featcore import draw
+
+        if self.attribution is None or self.picked is None:
+            return
+        found = self.attribution
+        figure(
+            draw.on_source(self.picked.source, found.units, found.scores, scale, selected=self.marked),
+            self._key("attribution"),
+            f"{self.prefix}-{found.method}",
+            self.mark,
+        )
+        st.caption(escape(sentence(found)))
+        if self.marked is not None:
+            st.caption(escape(f"Marked: {found.units.labels[self.marked]} scores {found.scores[self.marked]:+.4f}."))
+
+
+def sentence(found: Attribution) -> str:
+    """What was explained, from where to where, and how well the scores add up."""
+    parts = [f"Explains the {found.target}."] if found.target else ["Explains no output."]
+    if found.baseline_score is not None and found.target_score is not None:
+        parts.append(f"{found.baseline_score:.3f} at the baseline ({found.baseline}), {found.target_score:.3f} here.")
+    if found.completeness_gap is not None:
+        verdict = "" if found.completeness_gap < 0.05 else " More steps would close it."
+        parts.append(f"Scores miss the difference by {found.completeness_gap:.1%}.{verdict}")
+    elif found.convergence_delta is not None:
+        parts.append("The output hardly changed, so a relative gap means nothing.")
+    if found.special_share > 0.005:
+        parts.append(f"{found.special_share:.0%} of the absolute score fell on special positions.")
+    parts.append(f"{found.passes} passes, {found.seconds:.2f} s.")
+    return " ".join(parts)

@@ -1,0 +1,127 @@
+"""Every page opens inside the frame, answers choices, and says in words what goes wrong."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "pages").glob("[0-9]*/*.py"))
+
+
+def open_page(page: Path | str, **state) -> AppTest:
+    """The app on one page, as a visitor with a fresh session sees it."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    for name, value in state.items():
+        app.session_state[name] = value
+    app.run()
+    if Path(page).stem != "compare":
+        app.switch_page(str(Path(page).relative_to(ROOT))).run()
+    return app
+
+
+def texts(app: AppTest) -> str:
+    kinds = (app.caption, app.markdown, app.error, app.info, app.warning, app.title, app.subheader)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_page_opens_inside_the_frame_with_pictures_and_no_error(page):
+    app = open_page(page)
+    assert not app.exception
+    assert not app.error
+    assert app.title
+    assert app.get("plotly_chart"), "a page shows a picture before anybody chooses anything"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_picture_has_a_text_alternative(page):
+    for chart in open_page(page).get("plotly_chart"):
+        assert len(chart.proto.alt) > 20
+
+
+def test_the_first_screen_runs_no_model():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest\n"
+        "app = AppTest.from_file('app.py', default_timeout=120).run()\n"
+        "assert not app.exception and len(app.get('plotly_chart')) >= 9, len(app.get('plotly_chart'))\n"
+        "heavy = {'torch', 'transformers', 'captum'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)
+
+
+def test_a_typed_text_is_cut_answered_and_explained():
+    app = open_page("compare")
+    app.selectbox(key="a_input_text").set_value("own").run()
+    app.text_area(key="a_text").set_value("A truly wonderful film.").run()
+    assert not app.exception
+    assert not app.error
+    assert "wonderful" in str(app.selectbox(key="a_unit").options)
+
+
+def test_an_uploaded_picture_replaces_the_sample():
+    from io import BytesIO
+
+    from PIL import Image
+
+    raw = BytesIO()
+    Image.new("RGB", (60, 40), (200, 30, 30)).save(raw, "PNG")
+    app = open_page("compare")
+    app.selectbox(key="b_input_image").set_value("upload").run()
+    assert "Nothing uploaded yet" in texts(app)
+    app.file_uploader(key="b_upload_image").upload("red.png", raw.getvalue(), "image/png").run()
+    assert not app.exception
+    assert not app.error
+    assert "60x40" in texts(app).replace("\\", "")
+    assert "but not uploaded files" in texts(app)
+
+
+def test_a_file_that_is_no_picture_is_refused_in_words_and_the_other_side_stays():
+    app = open_page("compare")
+    app.selectbox(key="b_input_image").set_value("upload").run()
+    app.file_uploader(key="b_upload_image").upload("letter.png", b"Dear Sir or Madam", "image/png").run()
+    assert not app.exception
+    assert any("letter.png" in error.value for error in app.error)
+    assert app.selectbox(key="a_unit").options, "the text side is still there"
+
+
+def test_a_marked_unit_is_marked_in_every_picture_of_its_side_and_in_none_of_the_other():
+    app = open_page("compare")
+    app.selectbox(key="a_unit").set_value(2).run()
+    assert not app.exception
+    assert any("Marked:" in caption.value for caption in app.caption)
+
+
+def test_markdown_in_a_file_name_is_shown_as_it_is():
+    from pages.ui.show import escape
+
+    assert escape("**bold** [x](javascript:1) <b>") == ("\\*\\*bold\\*\\* \\[x\\]\\(javascript\\:1\\) \\<b\\>")
+
+
+def test_a_cell_that_a_spreadsheet_would_run_is_quoted():
+    from pages.ui.show import to_csv
+
+    assert to_csv({"unit": ["=1+1", "a"], "score": [-1.5, 2.0]}) == "unit,score\r\n'=1+1,-1.5\r\na,2.0\r\n"
+
+
+def test_results_in_memory_are_bounded_and_the_oldest_goes_first():
+    import numpy as np
+
+    from featcore.types import Timeline
+    from pages.ui.cached import Finished
+
+    def big() -> Timeline:
+        return Timeline(np.zeros(1000), np.zeros(1, int), "uniform")
+
+    kept = Finished(max_bytes=30_000)
+    for key in "abc":
+        kept.put(key, big())
+    kept.get("a")
+    kept.put("d", big())
+    assert kept.get("b") is None
+    assert kept.get("a") is not None
+    assert kept.get("d") is not None
