@@ -1,30 +1,16 @@
-"""The frame around every page. The folder is the menu: pages/<order>_<section>/<page>.py."""
+"""What `streamlit run app.py` starts. The frame is a script of its own, in a folder without a `pages` folder beside it:
+Streamlit would otherwise look for the address of a first visitor among `pages/*.py` and say that it does not exist.
+"""
 
-import re
+import runpy
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-FRONT = "compare"
-PAGES = Path(__file__).parent / "pages"
+FRAME = Path(__file__).parent / "pages" / "ui" / "frame.py"
 
-
-def label(path: Path) -> str:
-    """'2_explain' -> 'Explain'; a leading number only orders the menu."""
-    return re.sub(r"^\d+_", "", path.stem).replace("_", " ").capitalize()
-
-
-def menu() -> dict[str, list]:
-    """Section to pages, the front page first; a section folder starts with a number."""
-    sections = [folder for folder in sorted(PAGES.iterdir()) if re.match(r"\d+_", folder.name)]
-    return {
-        label(folder): [
-            st.Page(page, title=label(page), default=page.stem == FRONT)
-            for page in sorted(folder.glob("*.py"), key=lambda page: (page.stem != FRONT, page.stem))
-        ]
-        for folder in sections
-    }
-
-
-st.set_page_config(page_title="Tessera", page_icon=":material/grid_view:", layout="wide")
-st.navigation(menu()).run()
+if get_script_run_ctx(suppress_warning=True):
+    runpy.run_path(str(FRAME), run_name="__main__")  # run as a script inside a session, as AppTest does
+else:
+    app = st.App(FRAME)

@@ -49,9 +49,11 @@ class Preset:
 
 
 PRESETS = (
-    Preset("sentence-picture", "A sentence and a picture", Pane("text-mini", "negated"), Pane("image-mini", "cat")),
+    Preset("sentence-picture", "A sentence and a picture", Pane("text-mini", "not-good"), Pane("image-mini", "cat")),
     Preset("picture-clip", "A picture and a clip", Pane("image-mini", "cat"), Pane("video-mini", "moves-right")),
-    Preset("two-readings", "One sentence, two readings", Pane("text-mini", "negated"), Pane("text-mini", "not-bad")),
+    Preset(
+        "two-readings", "One negation, two readings", Pane("text-mini", "not-good"), Pane("text-mini", "not-bad")
+    ),
 )
 
 DEFAULT_METHOD = "integrated_gradients"

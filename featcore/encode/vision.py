@@ -39,7 +39,9 @@ class VisionLoader:
                 f"'{source.name}' has {len(source.frames)} frames; '{self.card_name}' sees exactly {n_frames}. "
                 + ("Choose a video encoder." if n_frames == 1 else f"Read the clip with frames={n_frames}.")
             )
-        pixels = self.processor(list(source.frames), return_tensors="pt")["pixel_values"]
+        # Named, never guessed: three rows of pixels would be taken for three colours.
+        pixels = self.processor(list(source.frames), input_data_format="channels_last", return_tensors="pt")
+        pixels = pixels["pixel_values"]
         if tuple(pixels.shape[-2:]) != self.shape[1:]:
             raise CutError(
                 f"The processor of '{self.card_name}' gives {pixels.shape[-2]}x{pixels.shape[-1]} pixels, "

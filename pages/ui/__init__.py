@@ -14,6 +14,6 @@ from pages.ui.shared import (
     show_stages,
     show_table,
 )
-from pages.ui.show import device_badge, escape, figure, friendly_errors, notes, provenance
+from pages.ui.show import escape, figure, friendly_errors, notes, provenance
 from pages.ui.timing import pick_stage, pick_timing, timed_all
 from pages.ui.units import cut_units, pick_cut, pick_unit, show_cut, show_tokens, show_unit, tokenizer_names, tokens

@@ -73,7 +73,9 @@ def pick_encoder(prefix: str, modality: Modality | None = None) -> Card:
 
 def pick_input(prefix: str, modality: Modality, frames: int = 1) -> Picked | None:
     """A sample, a text typed here, or an uploaded file, decoded; None while nothing is chosen."""
-    examples = {example.name: example for example in _examples() if example.modality == modality}
+    import featcore as fc
+
+    examples = {example.name: example for example in fc.samples(modality)}
     options = [*examples, *([OWN] if modality == "text" else []), UPLOAD]
     titles = {name: example.title for name, example in examples.items()}
     titles |= {OWN: "Type your own", UPLOAD: "Upload a file"}
@@ -245,13 +247,6 @@ def _layers(card: Card) -> int:
 
 def _heads(card: Card) -> int:
     return int(card.config.get("num_attention_heads") or card.config.get("n_heads", 1))
-
-
-@st.cache_data(show_spinner=False)
-def _examples() -> list:
-    import featcore as fc
-
-    return fc.samples()
 
 
 def _typed(prefix: str) -> Picked | None:

@@ -8,7 +8,7 @@ import streamlit as st
 from featcore.types import Attribution, Card, Encoding, Modality
 from pages.ui.cached import encoded, explained
 from pages.ui.choose import Picked, pick_encoder, pick_input, pick_kind
-from pages.ui.show import escape, figure, notes
+from pages.ui.show import escape, figure, notes, plural
 
 
 @dataclass
@@ -71,7 +71,8 @@ class Pane:
             self.mark,
         )
         special = int(self.encoding.special.sum())
-        st.caption(f"{len(units)} {units.kind}s" + (f" and {special} special positions" if special else ""))
+        beside = f" and {plural(special, 'special position')}" if special else ""
+        st.caption(f"{plural(len(units), units.kind)}{beside}")
         notes(self.encoding.notes)
         if getattr(self.picked.source, "timeline", None) is not None and not getattr(self.picked.source, "still", True):
             figure(draw.timeline(self.picked.source.timeline), self._key("timeline"), f"{self.prefix}-frames")

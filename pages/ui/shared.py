@@ -8,7 +8,7 @@ import streamlit as st
 from featcore.types import Latency
 from pages.ui.cached import timed
 from pages.ui.pane import Pane
-from pages.ui.show import escape, figure, friendly_errors, provenance
+from pages.ui.show import escape, figure, friendly_errors, plural, provenance
 
 
 def row(title: str, about: str, panes: list[Pane], step: Callable[[Pane], None], border: bool = False) -> None:
@@ -109,7 +109,7 @@ def _figures(pane: Pane) -> dict[str, str]:
     times = {one.stage: one.p50_s for one in _times(pane, measure=False) or ()}
     p50 = times.get("encode")
     return {
-        "Units": f"{len(pane.encoding.units)} {pane.encoding.units.kind}s",
+        "Units": plural(len(pane.encoding.units), pane.encoding.units.kind),
         "Width": f"{pane.encoding.hidden.shape[-1]}",
         "Layers": f"{len(pane.encoding.hidden) - 1}",
         "Parameters": f"{pane.card.parameters:,}",

@@ -106,10 +106,30 @@ def escape(text: str) -> str:
     return text
 
 
+def plural(count: int, word: str) -> str:
+    """'1 patch', '2 patches', '3 tokens'."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}{'es' if word.endswith('ch') else 's'}"
+
+
+def show_settings() -> None:
+    """What holds for every page: where numbers are computed, and the format of downloaded pictures."""
+    with st.sidebar:
+        st.badge(device_badge(), icon=":material/memory:", color="gray")
+        st.segmented_control(
+            "Camera saves",
+            ["svg", "png"],
+            default="svg",
+            required=True,
+            key="picture_format",
+            persist_state="session",
+            help="The format of the camera button above every picture.",
+        )
+
+
 def device_badge() -> str:
     """The device in words; before the first model runs nobody has asked for one."""
     if "torch" not in sys.modules:
-        return "chosen when the first model runs"
+        return "device: chosen when a model runs"
     from featcore.encode.device import describe, pick_device
 
     return describe(pick_device())

@@ -9,7 +9,7 @@ import streamlit as st
 
 from featcore.types import Clip, Text, Tokens, Units
 from pages.ui.cached import fetch
-from pages.ui.show import escape, figure, notes
+from pages.ui.show import escape, figure, notes, plural
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
 
@@ -229,7 +229,7 @@ def show_cover(units: Units, clip: Clip) -> None:
 
     lost = 0.0 if units.regions is not None else uncovered(units, clip.frames.shape[:3])
     grid = " x ".join(map(str, units.grid)) + " in time, rows and columns" if units.grid else "irregular"
-    st.caption(f"{len(units)} {units.kind}s ({grid}).")
+    st.caption(f"{plural(len(units), units.kind)} ({grid}).")
     if lost:
         st.caption(f":material/info: {lost:.1%} of the pixels are in no fragment: the size does not divide the clip.")
 
