@@ -21,7 +21,7 @@ import numpy as np
 from featcore import types
 
 _LOG = logging.getLogger(__name__)
-_KEY = re.compile(r"[0-9a-f]{16,128}")
+_KEY = re.compile(r"[0-9a-f]{8,128}")
 _FORMAT = 1
 _HALF_FROM = 1024
 _STALE_S = 3600.0
@@ -57,6 +57,10 @@ class Store:
     def has(self, key: str) -> bool:
         """True when a file stands under this key; only `get` finds out whether it is whole."""
         return self._path(key).is_file()
+
+    def keys(self) -> list[str]:
+        """The keys of all results, sorted."""
+        return sorted(path.stem for path in self.folder.glob("*.npz") if _KEY.fullmatch(path.stem))
 
     def get(self, key: str) -> Any:
         """The object kept under a key, or None. A damaged or outdated file counts as absent, with a warning in the log.
@@ -106,20 +110,20 @@ class Store:
             unfinished.unlink(missing_ok=True)
 
     def prune(self, max_bytes: int) -> int:
-        """Remove the least recently used results until the rest fits; returns the bytes that are left."""
+        """Remove the least recently used results until the rest fits; returns how many went."""
         if self.read_only:
             raise PermissionError(f"The store '{self.folder}' is read-only; nothing of it is removed.")
         for left_over in self.folder.glob("*.tmp"):
             if (stat := _stat(left_over)) and time.time() - stat.st_mtime > _STALE_S:
                 left_over.unlink(missing_ok=True)
         sized = [(stat.st_mtime_ns, stat.st_size, path) for path in self.folder.glob("*.npz") if (stat := _stat(path))]
-        total = sum(size for _, size, _ in sized)
+        total, gone = sum(size for _, size, _ in sized), 0
         for _, size, path in sorted(sized):
             if total <= max_bytes:
                 break
             path.unlink(missing_ok=True)
-            total -= size
-        return total
+            total, gone = total - size, gone + 1
+        return gone
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
@@ -147,6 +151,9 @@ class Layered:
     def get(self, key: str) -> Any:
         found = self.first.get(key)
         return self.second.get(key) if found is None else found
+
+    def keys(self) -> list[str]:
+        return sorted({*self.first.keys(), *self.second.keys()})
 
     def put(self, key: str, value: Any, half: bool = False) -> None:
         self.second.put(key, value, half)

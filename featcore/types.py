@@ -4,7 +4,7 @@ Axis letters: n units, s sequence positions (special ones included), m rows of t
 d width, k classes, t y x frames rows columns, c colour, b batch. Scores are raw; only `draw` scales them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -330,6 +330,11 @@ class Latency:
     @property
     def p50_s(self) -> float | None:
         return self.percentile_s(50)
+
+    def per_unit(self) -> "Latency":
+        """The same measurement for one unit of the input: every time divided by the number of units."""
+        n = max(self.units, 1)
+        return replace(self, samples_s=self.samples_s / n, first_s=self.first_s / n, units=1)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from featcore.errors import LimitError
+from featcore.errors import LimitError, LoadError
 from featcore.keys import digest
 from featcore.runs import PRESETS, Preset
 from featcore.settings import settings
@@ -58,8 +58,9 @@ def pick_encoder(prefix: str, modality: Modality | None = None) -> Card:
 
     cards = {card.name: card for card in fc.encoders() if modality in (None, card.modality)}
     if not cards:
-        st.warning("No encoder for this kind of input is in assets/models. Train one with `featcore train`.")
-        st.stop()
+        raise LoadError(
+            f"No encoder for {KINDS[modality or 'text']} is in assets/models. Run 'featcore train' for one."
+        )
     name = st.selectbox(
         "Encoder",
         list(cards),

@@ -109,6 +109,5 @@ def show_gaze(prefix: str, source: Source, encoding: Encoding, layer: int, head:
     picture = draw.on_source(
         source, encoding.units, scores, draw.Scale.of(scores, signed=False), selected=unit, name="weight"
     )
-    figure(picture, f"{prefix}_gaze", f"gaze-layer{layer + 1}-head{head + 1}", mark_unit(f"{prefix}_unit"))
-    if way == "looks at":
-        st.caption(f"{1 - scores.sum():.0%} of it goes to special positions, which are not drawn.")
+    away = f"{1 - scores.sum():.0%} of it goes to special positions, which are not drawn." if way == "looks at" else ""
+    figure(picture, f"{prefix}_gaze", f"gaze-layer{layer + 1}-head{head + 1}", mark_unit(f"{prefix}_unit"), away)

@@ -9,7 +9,7 @@ from featcore.types import Attribution, Card, Source
 from pages.ui.cached import explained
 from pages.ui.choose import Picked, pick_encoder, pick_input, pick_kind, pick_target
 from pages.ui.pane import sentence
-from pages.ui.show import escape, figure, provenance
+from pages.ui.show import figure, provenance
 from pages.ui.units import mark_unit, pick_unit
 
 USUAL = ("integrated_gradients", "occlusion", "attention_rollout", "random")
@@ -88,8 +88,8 @@ def show_methods(prefix: str, one: One, methods: list[str], target: str, common:
         unit = marked if isinstance(marked, int) and marked < len(each.units) else None
         with rows[name]:
             picture = draw.on_source(source, each.units, each.scores, scale, selected=unit)
-            figure(picture, f"{prefix}_row_{name}", f"{one.card.name}-{name}", mark_unit(f"{prefix}_unit"))
-            st.caption(escape(sentence(each)))
+            mark = mark_unit(f"{prefix}_unit")
+            figure(picture, f"{prefix}_row_{name}", f"{one.card.name}-{name}", mark, sentence(each))
     if found:
         provenance(next(iter(found.values())).provenance)
     return list(found.values())

@@ -64,15 +64,15 @@ class Pane:
         if self.encoding is None or self.picked is None:
             return
         units = self.encoding.units
+        special = int(self.encoding.special.sum())
+        beside = f" and {plural(special, 'special position')}" if special else ""
         figure(
             draw.on_source(self.picked.source, units, selected=self.marked),
             self._key("cut"),
             f"{self.prefix}-cut",
             self.mark,
+            f"{plural(len(units), units.kind)}{beside}",
         )
-        special = int(self.encoding.special.sum())
-        beside = f" and {plural(special, 'special position')}" if special else ""
-        st.caption(f"{plural(len(units), units.kind)}{beside}")
         notes(self.encoding.notes)
         if getattr(self.picked.source, "timeline", None) is not None and not getattr(self.picked.source, "still", True):
             figure(draw.timeline(self.picked.source.timeline), self._key("timeline"), f"{self.prefix}-frames")
@@ -81,6 +81,7 @@ class Pane:
             [None, *range(len(units))],
             format_func=lambda unit: "none" if unit is None else f"{unit}: {units.labels[unit]}",
             key=self._key("unit"),
+            placeholder="none",
             help="Click a unit in any picture of this side, or choose it here; it is marked in all of them.",
         )
 
@@ -105,15 +106,15 @@ class Pane:
 
         if self.encoding is None or self.picked is None:
             return
+        depth = 0 if self.encoding.attention is None else len(self.encoding.attention)
         if layer == 0:
             row = rollout_scores(self.encoding)
         else:
-            maps = self.encoding.attention
-            depth = len(maps) if maps is not None else 0
             row = attention_scores(self.encoding, min(layer, depth) - 1, head)
-            if layer > depth:
-                st.caption(f"This encoder has {depth} layers; its last one is shown.")
         scores = row[self.encoding.positions]
+        reader = "the class position" if self.encoding.readout is not None else "all positions on average"
+        shown = "rolled through all layers" if layer == 0 else f"layer {min(layer, depth)} of {depth}"
+        special = 1 - scores.sum() / row.sum()
         figure(
             draw.on_source(
                 self.picked.source,
@@ -125,11 +126,7 @@ class Pane:
             self._key("attention"),
             f"{self.prefix}-attention",
             self.mark,
-        )
-        reader = "the class position" if self.encoding.readout is not None else "all positions on average"
-        special = 1 - scores.sum() / row.sum()
-        st.caption(
-            f"Looked at by {reader}; adds up to 1. {special:.0%} of it goes to special positions, which are not drawn."
+            f"Looked at by {reader}, {shown}; adds up to 1. {special:.0%} goes to special positions, not drawn.",
         )
 
     def show_attribution(self, scale: Any) -> None:
@@ -143,8 +140,8 @@ class Pane:
             self._key("attribution"),
             f"{self.prefix}-{found.method}",
             self.mark,
+            sentence(found),
         )
-        st.caption(escape(sentence(found)))
         if self.marked is not None:
             st.caption(escape(f"Marked: {found.units.labels[self.marked]} scores {found.scores[self.marked]:+.4f}."))
 
@@ -155,11 +152,11 @@ def sentence(found: Attribution) -> str:
     if found.baseline_score is not None and found.target_score is not None:
         parts.append(f"{found.baseline_score:.3f} at the baseline ({found.baseline}), {found.target_score:.3f} here.")
     if found.completeness_gap is not None:
-        verdict = "" if found.completeness_gap < 0.05 else " More steps would close it."
-        parts.append(f"Scores miss the difference by {found.completeness_gap:.1%}.{verdict}")
+        verdict = "" if found.completeness_gap < 0.05 else " More steps would come closer."
+        parts.append(f"Their sum misses the difference by {found.completeness_gap:.2%}.{verdict}")
     elif found.convergence_delta is not None:
         parts.append("The output hardly changed, so a relative gap means nothing.")
     if found.special_share > 0.005:
         parts.append(f"{found.special_share:.0%} of the absolute score fell on special positions.")
-    parts.append(f"{found.passes} passes, {found.seconds:.2f} s.")
+    parts.append(f"{plural(found.passes, 'pass')}, {found.seconds:.2f} s.")
     return " ".join(parts)

@@ -51,7 +51,8 @@ def show_stages(times: dict[str, list[Latency]], key: str, per_unit: bool = Fals
     """Stages of several encoders on one axis, with the conditions of every number."""
     from featcore import draw
 
-    figure(draw.stages(times, per_unit=per_unit), key, "latency-by-stage")
+    shown = {name: [one.per_unit() for one in each] for name, each in times.items()} if per_unit else times
+    figure(draw.stages(shown), key, "latency-by-stage")
     for name, latencies in times.items():
         fewest = min(len(one.samples_s) for one in latencies)
         provenance(latencies[0].provenance, f"{name}: at least {fewest} samples a stage")

@@ -32,12 +32,14 @@ def figure(
     key: str,
     name: str,
     on_mark: Callable[[Any], None] | None = None,
+    caption: str = "",
 ) -> None:
     """A figure with its text alternative, a camera, its numbers as CSV, and what happens when a mark is clicked.
 
     Args:
         name: file name of downloads, without ending.
         on_mark: called with the `customdata` of the clicked mark.
+        caption: plain text below the figure, beside the button for its numbers.
     """
     from featcore import draw
 
@@ -55,7 +57,8 @@ def figure(
         selection_mode="points",
     )
     table = draw.table_of(picture)
-    if table:
+    with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+        st.caption(escape(caption), width="stretch")
         st.download_button(
             "CSV",
             data=lambda: to_csv(table),
@@ -108,7 +111,7 @@ def escape(text: str) -> str:
 
 def plural(count: int, word: str) -> str:
     """'1 patch', '2 patches', '3 tokens'."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}{'es' if word.endswith('ch') else 's'}"
+    return f"{count} {word}" if count == 1 else f"{count} {word}{'es' if word.endswith(('ch', 'ss')) else 's'}"
 
 
 def show_settings() -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from featcore.types import Clip, Text, Tokens, Units
 from pages.ui.cached import fetch
-from pages.ui.show import escape, figure, notes, plural
+from pages.ui.show import figure, notes, plural
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
 
@@ -67,14 +67,13 @@ def show_counts(cut: Tokens) -> None:
         st.warning(f"{found.left_out} characters were left out.", icon=":material/content_cut:")
 
 
-def show_marked(cut: Tokens, units: Units, marked: list[int]) -> None:
+def say_marked(cut: Tokens, units: Units, marked: list[int]) -> str:
     """Which tokens hold the marked characters."""
     if not marked:
-        st.caption("Click a token to find its characters in both cuts.")
-        return
+        return "Click a token to find its characters in both cuts."
     start, stop = int(units.extents[marked[0], 0, 0]), int(units.extents[marked[-1], 0, 1])
     names = ", ".join(f"“{units.labels[unit]}”" for unit in marked)
-    st.caption(escape(f"“{cut.text[start:stop]}” is {len(marked)} token{'s' * (len(marked) > 1)} here: {names}"))
+    return f"“{cut.text[start:stop]}” is {plural(len(marked), 'token')} here: {names}"
 
 
 def show_tokens(prefix: str, key: str, cut: Tokens) -> None:
@@ -90,8 +89,8 @@ def show_tokens(prefix: str, key: str, cut: Tokens) -> None:
     marked = overlapping(key, units)
     show_counts(cut)
     picture = draw.strip(units, selected=marked, sequence=cut.surfaces, special=cut.special)
-    figure(picture, f"{prefix}_strip", f"tokens-{cut.tokenizer}", mark_tokens(key, units))
-    show_marked(cut, units, marked)
+    said = say_marked(cut, units, marked)
+    figure(picture, f"{prefix}_strip", f"tokens-{cut.tokenizer}", mark_tokens(key, units), said)
     show_table(cut, f"{prefix}_table")
 
 
@@ -207,6 +206,7 @@ def pick_unit(key: str, units: Units) -> int | None:
         [None, *range(len(units))],
         format_func=lambda unit: "none" if unit is None else f"{unit}: {units.labels[unit]}",
         key=key,
+        placeholder="none",
         help="Click a unit in a picture, or choose it here.",
     )
 
@@ -216,22 +216,20 @@ def show_cut(prefix: str, clip: Clip, units: Units, unit: int | None, opacity: f
     from featcore import draw
 
     picture = draw.on_source(clip, units, selected=unit, opacity=opacity)
-    figure(picture, f"{prefix}_units", "fragments", mark_unit(f"{prefix}_unit"))
-    show_cover(units, clip)
+    figure(picture, f"{prefix}_units", "fragments", mark_unit(f"{prefix}_unit"), cover(units, clip))
     notes(clip.notes)
     if clip.timeline is not None:
         figure(draw.timeline(clip.timeline), f"{prefix}_timeline", "frames")
 
 
-def show_cover(units: Units, clip: Clip) -> None:
+def cover(units: Units, clip: Clip) -> str:
     """How many units, and which share of the pixels is in none of them."""
     from featcore.units.grid import uncovered
 
     lost = 0.0 if units.regions is not None else uncovered(units, clip.frames.shape[:3])
     grid = " x ".join(map(str, units.grid)) + " in time, rows and columns" if units.grid else "irregular"
-    st.caption(f"{plural(len(units), units.kind)} ({grid}).")
-    if lost:
-        st.caption(f":material/info: {lost:.1%} of the pixels are in no fragment: the size does not divide the clip.")
+    left = f" {lost:.1%} of the pixels are in none of them: the size does not divide the clip." if lost else ""
+    return f"{plural(len(units), units.kind)} ({grid}).{left}"
 
 
 def show_unit(units: Units, clip: Clip, unit: int | None) -> None:

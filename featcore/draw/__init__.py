@@ -1,0 +1,69 @@
+"""Arrays become pictures and Plotly figures; this package knows neither models nor Streamlit.
+
+Every figure has a transparent ground and takes text colours from the page's theme. `alt_of` gives its sentence for
+people who do not see it, `table_of` its numbers for a CSV file. Importing the package loads no plotting library.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from featcore.draw.attention import attention_map, heads
+    from featcore.draw.curves import bars, concentration, prediction
+    from featcore.draw.frame import fragments
+    from featcore.draw.latency import stages
+    from featcore.draw.meta import alt_of, config, escape, table_of
+    from featcore.draw.pixels import clip_webm, overlay_pixels
+    from featcore.draw.runs import percentiles, trace
+    from featcore.draw.scale import Scale
+    from featcore.draw.source import on_source
+    from featcore.draw.text import strip
+    from featcore.draw.times import profile, timeline
+    from featcore.draw.video import film, filmstrip
+
+HOME = {
+    "attention": ("attention_map", "heads"),
+    "curves": ("bars", "concentration", "prediction"),
+    "frame": ("fragments",),
+    "latency": ("stages",),
+    "meta": ("alt_of", "config", "escape", "table_of"),
+    "pixels": ("clip_webm", "overlay_pixels"),
+    "runs": ("percentiles", "trace"),
+    "scale": ("Scale",),
+    "source": ("on_source",),
+    "text": ("strip",),
+    "times": ("profile", "timeline"),
+    "video": ("film", "filmstrip"),
+}
+
+__all__ = [
+    "Scale",
+    "alt_of",
+    "attention_map",
+    "bars",
+    "clip_webm",
+    "concentration",
+    "config",
+    "escape",
+    "film",
+    "filmstrip",
+    "fragments",
+    "heads",
+    "on_source",
+    "overlay_pixels",
+    "percentiles",
+    "prediction",
+    "profile",
+    "stages",
+    "strip",
+    "table_of",
+    "timeline",
+    "trace",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in HOME.items():
+        if name in names:
+            return getattr(import_module(f"featcore.draw.{module}"), name)
+    raise AttributeError(f"module 'featcore.draw' has no attribute '{name}'")

@@ -1,0 +1,32 @@
+"""The one place that chooses a picture by what the source is: chips for text, blocks for a picture, a film for a clip."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from featcore.draw.frame import fragments
+from featcore.draw.scale import Scale
+from featcore.draw.text import strip
+from featcore.draw.video import film
+from featcore.types import Clip, Source, Units
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+def on_source(
+    source: Source,
+    units: Units,
+    scores: Float[np.ndarray, " n"] | None = None,
+    scale: Scale | None = None,
+    selected: int | list[int] | None = None,
+    opacity: float = 0.6,
+    name: str = "score",
+) -> "go.Figure":
+    """The units of any source, drawn on it and coloured by their scores."""
+    if not isinstance(source, Clip):
+        return strip(units, scores, scale, selected, name=name)
+    if len(source.frames) == 1:
+        return fragments(source, units, scores, scale, opacity=opacity, selected=selected, name=name)
+    return film(source, units, scores, scale, opacity=opacity, selected=selected, name=name)

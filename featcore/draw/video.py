@@ -1,0 +1,215 @@
+"""Clips become figures: a film that plays in the browser, and its time slots side by side."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from featcore.draw import overlay
+from featcore.draw.frame import say, table
+from featcore.draw.meta import TALL_KEY_PX, add_key, canvas, chosen, escape, finish, in_template
+from featcore.draw.pixels import at_frame, lattice, mute, overlay_pixels, pick, unit_map
+from featcore.draw.scale import ACCENT, CATEGORIES, QUIET, Scale
+from featcore.draw.times import slots, spell
+from featcore.types import Clip, Units
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+def ranged(scores: Float[np.ndarray, " n"] | None, scale: Scale | None) -> Scale:
+    """The scale given, or the one of these scores: always one for the whole clip."""
+    if scores is None:
+        return scale or Scale(0.0, 0.0)
+    return scale or Scale.of(scores, bool((np.asarray(scores) < 0).any()))
+
+
+def film(
+    clip: Clip,
+    units: Units,
+    scores: Float[np.ndarray, " n"] | None = None,
+    scale: Scale | None = None,
+    opacity: float = 0.6,
+    selected: int | Sequence[int] | None = None,
+    muted: bool = True,
+    name: str = "score",
+    height: int = 380,
+) -> "go.Figure":
+    """The clip plays in the browser under its blocks of colour; the frames of one slot share one map."""
+    import plotly.graph_objects as go
+
+    scale = ranged(scores, scale)
+    rows, columns = clip.frames.shape[1:3]
+    spans = slots(units)
+    # Fewer pixels a frame for longer clips, so that the page stays light.
+    longest = int(np.clip(480 * (16 / max(len(clip.frames), 16)) ** 0.5, 160, 480))
+
+    def traces(frame: int) -> list[Any]:
+        slot = min(int(np.searchsorted(spans[:, 0], frame, side="right")) - 1, len(spans) - 1)
+        pixels, which = clip.frames[frame], at_frame(units, frame)
+        pixels = mute(pixels) if muted and scores is not None else pixels
+        over: Any = go.Heatmap(z=[[None]], showscale=False, hoverinfo="skip")
+        if units.regions is not None and scores is not None:
+            pixels = overlay_pixels(pixels, units, scores, scale, opacity, frame)
+        elif units.regions is None:
+            y, x, cells = lattice(units, which)
+            over = overlay.heat(
+                y, x, pick(scores if scores is not None else np.zeros(len(units)), cells), scale, opacity
+            )
+            over.update(text=named(units, cells), hoverinfo=None, hovertemplate="%{text}<extra></extra>")
+            if scores is not None:
+                over.hovertemplate = f"%{{text}}<br>{in_template(name)} %{{z:.3g}}<extra></extra>"
+        caption = spell(spans[slot], slot, float(clip.times_s[frame]))
+        words = go.Scatter(x=[columns / 2], y=[rows], text=[caption], mode="text", cliponaxis=False)
+        words.update(hoverinfo="skip", textposition="bottom center", textfont={"size": 13})
+        marked = [unit for unit in chosen(selected) if unit in which and units.regions is None]
+        outline = overlay.boxes(units, marked) if marked else overlay.NOTHING
+        return [overlay.picture(pixels, longest, 75), over, words, *overlay.two_lines(outline, colour=ACCENT)]
+
+    top = TALL_KEY_PX + 4 if scores is not None else 4
+    figure = canvas(height + top + 84, 4, 4, top, 84)
+    pause_s = float(np.median(np.diff(clip.times_s))) if len(clip.times_s) > 1 else 0.2
+    each: list[list[Any]] = [traces(frame) for frame in range(len(clip.frames))]
+    figure.add_traces(each[0])
+    figure.frames = [go.Frame(name=str(i), data=data, traces=[0, 1, 2, 3, 4]) for i, data in enumerate(each)]
+    overlay.fit(figure, rows, columns)
+    controls(figure, len(clip.frames), int(np.clip(pause_s * 1000, 60, 1000)))
+    if scores is not None:
+        add_key(figure, scale, name, opacity)
+    everything = np.arange(len(units))
+    return finish(
+        figure,
+        f"A film of {len(clip.frames)} frames. {say(clip, units, scores, everything, name)}",
+        table(units, scores, everything, name),
+    )
+
+
+def named(units: Units, cells: Int[np.ndarray, "rows columns"]) -> list[list[str]]:
+    """The label of the unit in each cell, escaped."""
+    return [[escape(units.labels[i]) if i >= 0 else "" for i in row] for row in cells]
+
+
+def controls(figure: "go.Figure", frames: int, pause_ms: int) -> None:
+    """Play, pause and a slider, all in the browser; colours hold on light and dark pages."""
+    still = {"mode": "immediate", "transition": {"duration": 0}}
+    play = [None, still | {"frame": {"duration": pause_ms, "redraw": True}, "fromcurrent": True}]
+    stop = [[None], still | {"frame": {"duration": 0, "redraw": False}}]
+    figure.update_layout(
+        updatemenus=[
+            {
+                "type": "buttons",
+                "direction": "left",
+                "showactive": False,
+                "x": 0,
+                "y": 0,
+                "xanchor": "left",
+                "yanchor": "top",
+                "pad": {"t": 32, "r": 0},
+                "bgcolor": "rgba(128,134,145,0.12)",
+                "bordercolor": QUIET,
+                "font": {"color": CATEGORIES[0], "size": 15},
+                "buttons": [
+                    {"label": "▶", "method": "animate", "args": play},
+                    {"label": "❚❚", "method": "animate", "args": stop},
+                ],
+            }
+        ],
+        sliders=[
+            {
+                "x": 0,
+                "len": 1,
+                "y": 0,
+                "pad": {"t": 36, "l": 104, "r": 12},
+                "currentvalue": {"visible": False},
+                "bgcolor": "rgba(128,134,145,0.30)",
+                "activebgcolor": CATEGORIES[0],
+                "bordercolor": QUIET,
+                "borderwidth": 0,
+                "tickcolor": QUIET,
+                "ticklen": 4,
+                "minorticklen": 2,
+                "steps": [
+                    {
+                        "label": str(i),
+                        "method": "animate",
+                        "args": [[str(i)], still | {"frame": {"duration": 0, "redraw": True}}],
+                    }
+                    for i in range(frames)
+                ],
+            }
+        ],
+    )
+
+
+def filmstrip(
+    clip: Clip,
+    units: Units,
+    scores: Float[np.ndarray, " n"] | None = None,
+    scale: Scale | None = None,
+    selected: int | Sequence[int] | None = None,
+    opacity: float = 0.6,
+    per_row: int | None = None,
+    muted: bool = True,
+    name: str = "score",
+    height: int = 380,
+) -> "go.Figure":
+    """The first frame of every time slot side by side on one scale; a click gives the unit."""
+    import plotly.graph_objects as go
+
+    scale = ranged(scores, scale)
+    spans = slots(units)
+    rows, columns = clip.frames.shape[1:3]
+    per_row = min(8, per_row or (len(spans) if len(spans) <= 4 else 4 if len(spans) <= 8 else 8))
+    lines = -(-len(spans) // per_row)
+    gap = round(0.03 * columns)
+    wide, high = per_row * (columns + gap) - gap, lines * (rows + gap) - gap
+    factor = min(1.0, 1600 / max(wide, high))
+
+    top = TALL_KEY_PX + 4 if scores is not None else 4
+    figure = canvas(height + top, 4, 4, top, 4)
+    labels: tuple[list, list, list] = ([], [], [])
+    marks: tuple[list, list, list, list] = ([], [], [], [])
+    outline: overlay.Line = ([], [])
+    for slot, span in enumerate(spans):
+        dx, dy = (slot % per_row) * (columns + gap), (slot // per_row) * (rows + gap)
+        frame = int(min(span[0], len(clip.frames) - 1))
+        pixels, which = clip.frames[frame], at_frame(units, frame)
+        pixels = mute(pixels) if muted and scores is not None else pixels
+        if units.regions is None:
+            point = overlay.cell_markers(units, which, scores, name)
+        else:
+            point = overlay.region_markers(unit_map(units, frame, (rows, columns)), units, scores, name)
+            if scores is not None:
+                pixels = overlay_pixels(pixels, units, scores, scale, opacity, frame)
+        tile = overlay.picture(pixels, max(64, int(max(rows, columns) * factor)), 75)
+        tile.update(x0=tile.x0 + dx, y0=tile.y0 + dy)
+        figure.add_trace(tile)
+        if units.regions is None and scores is not None:
+            y, x, cells = lattice(units, which)
+            figure.add_trace(overlay.heat(y + dy, x + dx, pick(scores, cells), scale, opacity, gap=0.5))
+        for column, values in zip(
+            marks, (point.x + dx, point.y + dy, [c[0] for c in point.customdata], point.hovertext), strict=True
+        ):
+            column.extend(values)
+        for column, value in zip(labels, (dx + gap, dy + rows, f"{clip.times_s[frame]:.2f} s"), strict=True):
+            column.append(value)
+        marked = [unit for unit in chosen(selected) if unit in which]
+        if units.regions is None:
+            part = overlay.boxes(units, marked, dx, dy)
+            outline[0].extend(part[0])
+            outline[1].extend(part[1])
+    words = go.Scatter(
+        x=labels[0], y=labels[1], text=labels[2], mode="text", textposition="top right", hoverinfo="skip"
+    )
+    words.update(textfont={"color": "white", "size": 12, "shadow": "auto"})
+    figure.add_trace(words)
+    figure.add_trace(overlay.markers(np.array(marks[0]), np.array(marks[1]), np.array(marks[2]), marks[3]))
+    if outline[0]:
+        figure.add_traces(overlay.two_lines(outline, colour=ACCENT))
+    overlay.fit(figure, high, wide)
+    if scores is not None:
+        add_key(figure, scale, name, opacity)
+    everything = np.arange(len(units))
+    text = f"{len(spans)} time slots side by side. {say(clip, units, scores, everything, name)}"
+    return finish(figure, text, table(units, scores, everything, name))

@@ -1,0 +1,128 @@
+"""What a training recipe says about one encoder; how training runs is the loop's business."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from featcore.errors import InputError
+from featcore.registry import Registry
+from featcore.settings import ROOT
+
+DATA = ROOT.parent / "shared" / "data"
+
+RECIPES: Registry["Recipe"] = Registry("recipe")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split: `inputs[rows]` gives sentences or UInt8 pixels; each row of `targets` is a distribution."""
+
+    inputs: Any
+    targets: Float[np.ndarray, "b k"]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, rows: Int[np.ndarray, " n"] | slice) -> "Examples":
+        return Examples(self.inputs[rows], self.targets[rows])
+
+
+Control = Callable[[Examples, np.random.Generator], Examples]
+
+
+@dataclass(frozen=True)
+class Recipe(ABC):
+    """Data, augmentation, model and schedule of one encoder; frozen, so that a run is described by its name.
+
+    `epochs` are passes over the training split; `checks` is how often the dev split picks the weights to keep;
+    `muon_rate` above zero trains the layers' matrices with Muon at this peak rate.
+    """
+
+    name: str
+    title: str
+    summary: str
+    data: str
+    terms: str
+    labels: tuple[str, ...]
+    epochs: float
+    batch: int
+    peak_rate: float
+    muon_rate: float = 0.0
+    weight_decay: float = 0.05
+    smoothing: float = 0.0
+    warmup: float = 0.1
+    checks: int = 6
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    auto_model: ClassVar[Any]
+    auto_processor: ClassVar[Any]
+    pipeline: ClassVar[str]
+
+    @abstractmethod
+    def read(self, data: Path, split: str, seed: int) -> Examples:
+        """The examples of `train`, `dev` or `test`; raises InputError where the data folder lacks them."""
+
+    @abstractmethod
+    def processor(self, train: Examples) -> Any:
+        """The tokenizer or picture processor that is saved beside the weights."""
+
+    @abstractmethod
+    def model(self, processor: Any) -> PreTrainedModel:
+        """A fresh model, drawn from torch's current seed."""
+
+    @abstractmethod
+    def collate(self, processor: Any, inputs: Any) -> dict[str, Tensor]:
+        """Inputs to the model's tensors through the shipped processor, exactly as a user of the folder would."""
+
+    @abstractmethod
+    def augment(self, processor: Any, inputs: Any, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Inputs to the model's tensors as training sees them."""
+
+    def order(self, train: Examples, rng: np.random.Generator) -> Iterator[Int[np.ndarray, " b"]]:
+        """The rows of each batch of one epoch."""
+        rows = rng.permutation(len(train))
+        yield from np.array_split(rows, max(1, len(rows) // self.batch))
+
+    def controls(self) -> dict[str, Control]:
+        """Changed test splits whose accuracy says what the model reads; the key says what was changed."""
+        return {}
+
+    def naming(self) -> dict[str, Any]:
+        """The part of a Hugging Face config that names the classes."""
+        return {
+            "id2label": dict(enumerate(self.labels)),
+            "label2id": {label: index for index, label in enumerate(self.labels)},
+        }
+
+
+def one_hot(classes: Sequence[int] | Int[np.ndarray, " b"], k: int) -> Float[np.ndarray, "b k"]:
+    """Class numbers to distributions with all weight on one class."""
+    return np.eye(k, dtype=np.float32)[np.asarray(classes, int)]
+
+
+def existing(path: Path) -> Path:
+    """The path itself, or an InputError that says where the data is expected."""
+    if not path.is_file():
+        raise InputError(f"No file '{path.name}' in {path.parent}. Give the folder of the data sets with --data.")
+    return path
+
+
+def known_split(split: str) -> str:
+    """The split itself, or an InputError that lists the three."""
+    if split not in ("train", "dev", "test"):
+        raise InputError(f"No split is called '{split}'. Known: train, dev, test.")
+    return split
+
+
+def normalised(pixels: np.ndarray) -> Float[Tensor, "..."]:
+    """UInt8 pixels with colour last to floats in [-1, 1] with colour third from last: mean and deviation 0.5."""
+    values = torch.from_numpy(np.ascontiguousarray(np.moveaxis(pixels, -1, -3))).float()
+    return values.div_(127.5).sub_(1.0)

@@ -1,0 +1,106 @@
+"""Charts: numbers where they belong, nothing invented where samples are missing."""
+
+import numpy as np
+import pytest
+
+from featcore import draw
+from featcore.draw.latency import median_interval
+from featcore.draw.scale import ACCENT
+from tests.draw.conftest import NASTY, latency
+
+
+def test_predictions_are_sorted_and_escaped():
+    bar = draw.prediction(["no", "<b>yes</b>"], np.array([0.2, 0.8]), np.array([0.0, 1.4])).data[0]
+    assert list(bar.x) == [0.8, 0.2]
+    assert [row[0] for row in bar.customdata] == [1, 0]
+    assert "<b>yes" not in bar.hovertext[0]
+
+
+def test_rankings_keep_their_order_and_equal_names():
+    figure = draw.bars(["the", "the"], np.array([0.5, -0.5]), index=[7, 3])
+    assert list(figure.data[0].y) == [0, 1]
+    assert [row[0] for row in figure.data[0].customdata] == [7, 3]
+    assert figure.data[0].marker.color[0] != figure.data[0].marker.color[1]
+
+
+def test_concentration_has_the_even_diagonal():
+    figure = draw.concentration({"<i>a": (np.array([0, 1.0]), np.array([0, 1.0]))})
+    assert figure.data[0].name == "evenly spread"
+    assert figure.data[1].name == "&lt;i&gt;a"
+    assert "10 %" in draw.alt_of(figure)
+
+
+def test_heads_are_clickable_squares_by_layer_and_head():
+    marks = draw.heads(np.arange(6.0).reshape(2, 3), "entropy", selected=(1, 2), low=0, high=10).data[0]
+    assert marks.customdata[5] == [1, 2]
+    assert (marks.x[5], marks.y[5]) == (2, 1)
+    assert [colour == ACCENT for colour in marks.marker.line.color] == [False] * 5 + [True]
+    assert marks.marker.symbol == "square"
+
+
+def test_attention_rows_are_queries():
+    weights = np.eye(len(NASTY), dtype=np.float32)
+    weights[0, 1] = 2.0
+    figure = draw.attention_map(weights, NASTY, selected=0)
+    heat = figure.data[0]
+    assert heat.z[0, 1] == 2.0
+    assert len(set(heat.x)) == len(NASTY)
+    assert not any("<" in name for name in heat.x)
+    assert figure.layout.xaxis.title.text == "to (key)"
+    assert figure.layout.yaxis.title.text == "from (query)"
+    assert draw.table_of(figure)["from"][0] == NASTY[0]
+    assert draw.table_of(figure)["to"][0] == NASTY[1]
+
+
+def test_long_attention_is_pooled_and_says_so():
+    weights = np.zeros((1300, 1300), np.float32)
+    weights[1299, 4] = 1.0
+    figure = draw.attention_map(weights, [str(i) for i in range(1300)])
+    assert figure.data[0].z.shape == (434, 434)
+    assert figure.data[0].z[433, 1] == 1.0
+    assert "3 × 3" in figure.layout.xaxis.title.text
+    assert draw.attention_map((255 * weights).astype(np.uint8), ["a"] * 1300).data[0].z.dtype == np.uint8
+
+
+def test_the_interval_of_the_median_is_the_sign_tests():
+    # n = 10: orders 2 and 9 cover 97.9 %; n = 6: the extremes cover 96.9 %; n = 5 cannot reach 95 %.
+    assert median_interval(np.arange(1.0, 11)) == (2, 9)
+    assert median_interval(np.arange(1.0, 7)) == (1, 6)
+    assert median_interval(np.arange(5.0)) is None
+
+
+def test_stages_show_medians_samples_and_cold_calls():
+    each = {
+        "<b>a</b>": [latency("cut"), latency("attribution:occlusion", disturbed="load <5>")],
+        "b": [latency("cut", 3)],
+    }
+    figure = draw.stages(each, log=True)
+    bars = [trace for trace in figure.data if trace.type == "bar"]
+    assert bars[0].x[0] == pytest.approx(1000 * np.median(latency().samples_s))
+    assert bars[1].x[0] is None
+    assert list(bars[0].marker.pattern.shape) == ["", "/"]
+    assert "load &lt;5&gt;" in bars[0].hovertext[1]
+    assert "float32" in bars[0].hovertext[0]
+    assert sum(trace.marker.symbol == "diamond-open" for trace in figure.data if trace.type == "scatter") == 2
+    assert "ms" in figure.layout.xaxis.title.text
+    assert draw.table_of(figure)["n"] == [20, 20, 3]
+
+
+def test_stages_without_names_take_the_encoder_of_their_provenance():
+    figure = draw.stages([[latency(encoder="a")], [latency(encoder="a")], []])
+    assert [trace.name for trace in figure.data if trace.type == "bar"] == ["a", "a (2)"]
+    assert draw.stages({}).data == ()
+
+
+def test_the_trace_is_in_run_order():
+    figure = draw.trace(latency(n=4))
+    assert list(figure.data[0].y) == pytest.approx([10, 10.1, 10.2, 10.3])
+    assert figure.data[1].y[0] == 50
+
+
+def test_percentiles_without_enough_samples_say_what_they_need():
+    bar = draw.percentiles([latency(n=30)]).data[0]
+    assert bar.text[1].endswith("ms")
+    assert bar.text[2] == "needs n ≥ 59, has 30"
+    assert bar.x[2] == 0
+    assert draw.table_of(draw.percentiles([latency(n=30)]))["ms"][2] is None
