@@ -135,7 +135,9 @@ def _opened(reading: Reading) -> Iterator[tuple[Any, Any]]:
         if not streams:
             raise InputError(f"'{reading.name}' has no moving picture, only sound or a cover. Choose a video.")
         if streams[0].codec_context is None:
-            raise InputError(f"'{reading.name}' is packed by a codec that is not known here. Export it as H.264 or VP9.")
+            raise InputError(
+                f"'{reading.name}' is packed by a codec that is not known here. Export it as H.264 or VP9."
+            )
         _check_size(streams[0].width, streams[0].height, reading.name)
         reading.announced = streams[0].frames
         yield container, streams[0]

@@ -171,7 +171,7 @@ def rgb(picture: Any, notes: list[str]) -> np.ndarray:
             picture = picture.convert("LA")
         alpha = np.asarray(picture.convert("RGBA"))
         return on_white(alpha, notes)
-    return np.asarray(picture.convert("RGB"))
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def on_white(frame: np.ndarray, notes: list[str]) -> np.ndarray:
@@ -215,7 +215,9 @@ def _from_deep(picture: Any, notes: list[str]) -> np.ndarray:
         # No format says what such numbers mean; the darkest becomes black and the brightest white.
         grey, top, words = grey - np.float32(low), high - low, f"{low:g} to {high:g}"
     notes.append(f"grey values ({words}) scaled to 0 to 255; the brightest was {high:g}")
-    shades = np.rint(grey.astype(np.float32) * np.float32(255 / top)).astype(np.uint8)
+    scaled = grey.astype(np.float32)
+    scaled *= np.float32(255 / top)  # in place: large pictures should not be in memory five times
+    shades = np.rint(scaled, out=scaled).astype(np.uint8)
     if isinstance(clear := picture.info.get("transparency"), int):
         shades = np.where(np.asarray(picture) == clear, np.uint8(255), shades)
         notes.append("transparent parts are shown on white")

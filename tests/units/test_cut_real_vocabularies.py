@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from token_checks import assert_bytes_tile, cut
+from tests.units.token_checks import assert_bytes_tile, cut
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from token_checks import assert_bytes_tile, cut
+from tests.units.token_checks import assert_bytes_tile, cut
 
 from featcore.errors import CutError, NotDefined
 from featcore.types import Text

@@ -1,0 +1,99 @@
+"""What featcore adds to the libraries below it, as ratios; run by hand: `python -m tests.benchmarks.bench [blocks]`."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from captum.attr import IntegratedGradients
+from torch import Tensor
+
+import featcore as fc
+from featcore.encode.device import describe
+from featcore.explain import explain
+from featcore.explain.base import resolve_target
+from tests.benchmarks.ratios import Ratio, compare
+
+NAMES = ("text-mini", "image-mini", "video-mini")
+STEPS = 32
+GOAL_ENCODE, GOAL_ATTRIBUTION = 1.05, 1.05
+
+
+def encode_over_forward(encoder: Any, sample: Any, blocks: int) -> Ratio:
+    """(a) `encoder.encode` without attention over the model's own forward, same weights, same fused attention."""
+    tensors = encoder.tensors(sample)
+
+    def bare() -> Tensor:
+        with torch.inference_mode():
+            return encoder.model(**tensors).logits
+
+    def ours() -> Any:
+        return encoder.encode(sample, attention=False)
+
+    return compare(f"{encoder.card.name}: encode / forward", bare, ours, GOAL_ENCODE, blocks)
+
+
+def attribution_over_captum(encoder: Any, sample: Any, blocks: int) -> Ratio:
+    """(b) Our integrated gradients over Captum's class on a plain function from embedding to logits.
+
+    Same steps, rule, baseline and target. Captum runs all steps in one batch (its default) and states no gap; ours
+    chunks, embeds input and baseline, and runs F(x) and F(baseline) to state its gap.
+    """
+    target = resolve_target(encoder, sample, None)
+    embedded, blank = encoder.embed(sample).detach().clone(), encoder.baseline(sample)
+    tensors, module = encoder.tensors(sample), encoder.model.get_input_embeddings()
+
+    def forward(rows: Tensor) -> Tensor:
+        module.forward = lambda *_, **__: rows
+        try:
+            many = {name: value.expand(len(rows), *value.shape[1:]) for name, value in tensors.items()}
+            return encoder.model(**many).logits
+        finally:
+            del module.forward
+
+    captum = IntegratedGradients(forward)
+
+    def bare() -> Tensor:
+        leaf = embedded.clone().requires_grad_()
+        found = captum.attribute(leaf, blank, target.index, n_steps=STEPS, method="gausslegendre")
+        return found[0].sum(-1)
+
+    def ours() -> Any:
+        return explain(encoder, sample, "integrated_gradients", target, steps=STEPS)
+
+    difference = abs(bare().detach()[torch.from_numpy(sample.rows)].double().numpy() - ours().scores).max()
+    assert difference < 1e-3, f"the two sides do not compute the same: {difference}"
+    return compare(f"{encoder.card.name}: IG-{STEPS} / Captum", bare, ours, GOAL_ATTRIBUTION, max(6, blocks // 2))
+
+
+def source_for(card: Any) -> Any:
+    example = fc.samples(card.modality)[0]
+    return example.load(frames=card.input_size[0]) if card.modality == "video" else example.load()
+
+
+@contextmanager
+def alone(encoder: Any) -> Iterator[None]:
+    """Fused attention for both sides, and the device for nobody else."""
+    with encoder.running("sdpa"):
+        yield
+
+
+def main(blocks: int = 30) -> None:
+    questions: tuple[Callable[..., Ratio], ...] = (encode_over_forward, attribution_over_captum)
+    known = {card.name for card in fc.encoders()}
+    for name in NAMES:
+        if name not in known:
+            print(f"{name}: not there, left out")
+            continue
+        encoder = fc.load(name)
+        sample = encoder.prepare(source_for(encoder.card))
+        where = f"{describe(encoder.device)}, {encoder.provenance('sdpa').dtype}"
+        print(f"{name}: {len(sample.sequence)} positions, {where}, {blocks} blocks A B B A")
+        with alone(encoder):
+            for question in questions:
+                print("  ", question(encoder, sample, blocks), flush=True)
+
+
+if __name__ == "__main__":
+    main(*(int(word) for word in sys.argv[1:2]))

@@ -1,0 +1,146 @@
+"""What an encoder answers equals a bare forward of the transformers class, loaded and fed by the test itself."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoImageProcessor, AutoTokenizer
+
+from featcore.encode.catalog import card_of, load
+from tests import tiny
+
+CLOSE = {"rtol": 0, "atol": 1e-5}
+
+
+def bare_inputs(case):
+    """The tensors as the checkpoint's own tokenizer or processor gives them."""
+    if case.name in tiny.TEXT:
+        return dict(AutoTokenizer.from_pretrained(case.folder)(case.source.text, return_tensors="pt"))
+    processor = AutoImageProcessor.from_pretrained(case.folder)
+    return {"pixel_values": processor(list(case.source.frames), return_tensors="pt")["pixel_values"]}
+
+
+def test_answers_equal_a_bare_eager_forward(case):
+    with torch.no_grad():
+        bare = case.bare("eager")(**bare_inputs(case), output_hidden_states=True, output_attentions=True)
+    encoding = case.encoder.encode(case.sample)
+    np.testing.assert_allclose(encoding.logits, bare.logits[0].numpy(), **CLOSE)
+    assert len(encoding.hidden) == len(bare.hidden_states) == 3
+    for ours, theirs in zip(encoding.hidden, bare.hidden_states, strict=True):
+        np.testing.assert_allclose(ours, theirs[0].numpy(), **CLOSE)
+    assert len(encoding.attention) == len(bare.attentions) == 2
+    for ours, theirs in zip(encoding.attention, bare.attentions, strict=True):
+        np.testing.assert_allclose(ours, theirs[0].numpy(), **CLOSE)
+
+
+def test_rows_of_attention_sum_to_one(case):
+    attention = case.encoder.encode(case.sample).attention
+    positions = len(case.sample.sequence)
+    assert attention.shape[2:] == (positions, positions)
+    np.testing.assert_allclose(attention.sum(-1), 1, atol=1e-5)
+    assert attention.min() >= 0
+
+
+def test_fused_attention_answers_the_same_and_says_why_it_shows_none(case):
+    eager, fused = case.encoder.encode(case.sample), case.encoder.encode(case.sample, attention=False)
+    assert fused.attention is None
+    assert "fused" in fused.why_no_attention
+    assert not eager.why_no_attention
+    assert (eager.provenance.attention, fused.provenance.attention) == ("eager", "sdpa")
+    np.testing.assert_allclose(fused.hidden, eager.hidden, **CLOSE)
+    np.testing.assert_allclose(fused.logits, eager.logits, **CLOSE)
+
+
+def test_logits_of_the_samples_own_embedding_are_the_plain_logits(case):
+    with torch.no_grad():
+        bare = case.bare()(**bare_inputs(case)).logits
+        ours = case.encoder.logits(case.sample, case.encoder.embed(case.sample))
+    torch.testing.assert_close(ours, bare, **CLOSE)
+
+
+def test_a_batch_of_embeddings_gives_the_logits_of_each(case):
+    first, second = case.encoder.embed(case.sample), case.encoder.baseline(case.sample)
+    with torch.no_grad():
+        together = case.encoder.logits(case.sample, torch.cat([first, second, first]))
+        alone = torch.cat([case.encoder.logits(case.sample, embedded) for embedded in (first, second, first)])
+    torch.testing.assert_close(together, alone, **CLOSE)
+
+
+def test_tiny_logits_differ_between_inputs(case):
+    """Otherwise the tests of this folder would compare constants."""
+    first, second = case.encoder.encode(case.sample), case.encoder.encode(case.another())
+    assert abs(first.logits - second.logits).max() > 0.02
+
+
+def test_gradients_reach_every_unit(case):
+    embedded = case.encoder.embed(case.sample).clone().requires_grad_()
+    case.encoder.logits(case.sample, embedded)[0, 0].backward()
+    length = embedded.grad[0].norm(dim=-1)
+    assert torch.isfinite(length).all()
+    assert (length[case.sample.rows] > 0).all()
+
+
+def test_readout_is_the_position_that_the_classifier_reads(case):
+    """Nudging the last layer elsewhere leaves the logits alone; where the mean is read, every position moves them."""
+    model, inputs = case.bare(), bare_inputs(case)
+    last = [module for module in model.modules() if isinstance(module, torch.nn.ModuleList)][-1][-1]
+    encoding = case.encoder.encode(case.sample)
+    plain = torch.from_numpy(encoding.logits)
+
+    def logits_when_nudged(position):
+        def nudge(module, args, output):
+            output = (output[0] if isinstance(output, tuple) else output).clone()
+            output[:, position] += torch.linspace(0, 1, output.shape[-1])
+            return output
+
+        handle = last.register_forward_hook(nudge)
+        with torch.no_grad():
+            logits = model(**inputs).logits
+        handle.remove()
+        return logits
+
+    moved = [bool((logits_when_nudged(at)[0] - plain).abs().max() > 1e-3) for at in range(len(encoding.sequence))]
+    assert moved == [encoding.readout in (None, at) for at in range(len(encoding.sequence))]
+
+
+def test_an_encoding_carries_names_for_everything(case):
+    encoding = case.encoder.encode(case.sample)
+    assert len(encoding.labels) == len(encoding.logits) == len(case.encoder.card.labels)
+    assert len(encoding.sequence) == encoding.hidden.shape[1]
+    assert encoding.special.sum() == len(encoding.sequence) - len(encoding.units)
+    assert encoding.probabilities.sum() == pytest.approx(1)
+    assert [encoding.sequence[at] for at in encoding.positions] == list(encoding.units.labels)
+    assert encoding.hidden.dtype == encoding.attention.dtype == np.float32
+
+
+def test_the_card_counts_the_parameters_and_names_the_labels(case):
+    card = card_of(case.folder)
+    assert card.parameters == sum(weight.numel() for weight in case.bare().parameters())
+    expected = tuple(tiny.LABELS.values()) if case.name in tiny.TEXT else tuple(f"kind {i}" for i in range(5))
+    assert card.labels == expected
+    assert card.provides == {"logits", "attention", "gradient"}
+    assert card.input_size == ((tiny.MAX_POSITIONS,) if case.name in tiny.TEXT else tiny.SHAPES[case.name][0])
+
+
+def test_a_key_depends_on_the_source_and_on_the_weights(case, headless):
+    encoder = case.encoder
+    assert encoder.prepare(case.source).key == case.sample.key
+    assert encoder.prepare(tiny.source_for(case.name, 1)).key != case.sample.key
+    if case.name == "bert":
+        assert headless.encoder.prepare(case.source).key != case.sample.key
+
+
+def test_half_precision_stays_near_and_is_recorded(cases):
+    case = cases("bert")
+    half = load(str(case.folder), device="cpu", dtype="bfloat16")
+    encoding, full = half.encode(case.sample), case.encoder.encode(case.sample)
+    assert encoding.provenance.dtype == "bfloat16"
+    assert encoding.logits.dtype == np.float32
+    np.testing.assert_allclose(encoding.logits, full.logits, atol=0.2)
+
+
+def test_a_headless_encoder_gives_hidden_states_and_attention_but_no_logits(headless):
+    encoding = headless.encoder.encode(headless.sample)
+    assert encoding.logits is None
+    assert encoding.labels == ()
+    assert encoding.attention.shape[0] == 2
+    assert headless.encoder.card.provides == {"attention", "gradient"}

@@ -1,0 +1,110 @@
+"""What cannot be loaded, cut or answered is refused in words: the value, the rule, the way out."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from featcore.encode.catalog import card_of, load
+from featcore.encode.device import pick_device, pick_dtype
+from featcore.errors import CutError, LoadError, NotDefined, UnknownName
+from tests import tiny
+
+
+@pytest.mark.parametrize("how", tiny.BROKEN)
+def test_a_broken_checkpoint_is_refused_in_words(tmp_path, how):
+    folder = tiny.break_checkpoint(how, tmp_path / "broken")
+    with pytest.raises(LoadError) as error:
+        load(str(folder), device="cpu")
+    assert "broken" in str(error.value)
+    for words in tiny.BROKEN[how][2]:
+        assert words in str(error.value)
+
+
+def test_a_checkpoint_that_is_mended_loads(tmp_path):
+    """The card is cached by time and size of the files, not by their name."""
+    folder = tiny.break_checkpoint("config is no JSON", tmp_path / "mended")
+    with pytest.raises(LoadError):
+        card_of(folder)
+    tiny.build("bert", folder)
+    assert card_of(folder).family == "bert"
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(UnknownName, match=r"'txt-mini'.*text-mini.*org/model"):
+        load("txt-mini")
+
+
+def test_a_hub_name_without_network_says_so_and_offers_an_embedded_encoder():
+    with pytest.raises(LoadError, match=r"did not give 'nobody/nothing'.*embedded encoder"):
+        load("nobody/nothing")
+
+
+@pytest.mark.parametrize("name", ["../../etc", "a/b/c", "", ".", "~"])
+def test_a_name_that_leaves_the_folders_is_refused(name):
+    with pytest.raises((UnknownName, LoadError)):
+        load(name)
+
+
+def test_an_unknown_device_or_number_format_is_refused():
+    with pytest.raises(LoadError, match=r"'tpu' is not on this machine.*cpu"):
+        pick_device("tpu")
+    with pytest.raises(LoadError, match=r"'float8' is not offered.*float32"):
+        pick_dtype("float8")
+
+
+def test_pixels_for_a_text_encoder_and_text_for_a_pixel_encoder_are_refused(case):
+    wrong = tiny.clip() if case.name in tiny.TEXT else tiny.text()
+    given = "image" if case.name in tiny.TEXT else "text"
+    with pytest.raises(CutError, match=rf"{given}\. Choose"):
+        case.encoder.prepare(wrong)
+
+
+@pytest.mark.parametrize(("name", "frames"), [("vit", 2), ("videomae", 5), ("videomae", 7), ("videomae", 1)])
+def test_another_number_of_frames_is_refused(cases, name, frames):
+    needed = tiny.SHAPES[name][0][0]
+    with pytest.raises(CutError, match=rf"has {frames} frames.*exactly {needed}\. "):
+        cases(name).encoder.prepare(tiny.clip(frames))
+
+
+def test_a_processor_that_disagrees_with_the_model_is_refused(tmp_path):
+    folder = tiny.build("vit", tmp_path / "two-sizes")
+    tiny.save_processor(folder, "vit", (32, 32))
+    with pytest.raises(CutError, match="gives 32x32 pixels.*expects 24x24"):
+        load(str(folder), device="cpu").prepare(tiny.clip())
+
+
+@pytest.mark.parametrize("words", ["", " ", "\n\t"])
+def test_a_text_without_tokens_is_refused(text_case, words):
+    if text_case.name == "roberta" and words:
+        return  # blanks are tokens of a byte-level vocabulary
+    with pytest.raises(CutError, match="no token.*at least one word"):
+        text_case.encoder.prepare(tiny.text(words))
+
+
+def test_a_long_text_is_cut_and_what_was_left_out_is_counted(text_case):
+    words = "the film is not bad " * 30
+    sample = text_case.encoder.prepare(tiny.text(words))
+    assert len(sample.sequence) == tiny.MAX_POSITIONS
+    assert sample.left_out == len(words) - int(sample.units.extents[-1, 0, 1]) > 0
+    assert any(f"{sample.left_out} of {len(words)} characters were left out" in note for note in sample.notes)
+    assert np.isfinite(text_case.encoder.encode(sample).logits).all()
+
+
+def test_unknown_tokens_are_counted(cases):
+    sample = cases("bert").encoder.prepare(tiny.text("the 🙂 film 🙂"))
+    assert sample.unknown == 2
+    assert any("2 of 4 tokens are not in the vocabulary" in note for note in sample.notes)
+
+
+def test_a_headless_encoder_names_what_it_lacks(headless):
+    encoder, sample = headless.encoder, headless.sample
+    with pytest.raises(NotDefined, match=r"no classifier.*Choose an encoder with labels"):
+        encoder.logits(sample, encoder.embed(sample))
+
+
+def test_a_refused_load_leaves_no_thread_behind(tmp_path):
+    before = threading.active_count()
+    with pytest.raises(LoadError):
+        load(str(tiny.break_checkpoint("weights cut short", tmp_path / "cut")), device="cpu")
+    assert threading.active_count() == before

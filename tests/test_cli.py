@@ -1,0 +1,187 @@
+"""The commands, on tiny encoders, as a person or a program would call them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from featcore.cli import app, plain
+from tests import tiny
+
+
+def call(*words: str | Path, code: int = 0) -> Any:
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == code, (result.output, result.exception)
+    return result
+
+
+@pytest.fixture
+def bert(cases: Callable[[str], Any]) -> Path:
+    return cases("bert").folder
+
+
+def test_explaining_a_text_prints_a_row_a_unit_and_what_was_explained(bert: Path) -> None:
+    out = call("explain", "-e", bert, "--text", "not bad", "-k", "steps=8").stdout
+    lines = out.splitlines()
+    assert lines[0].startswith("not")
+    assert lines[1].startswith("bad")
+    assert max(line.count("+") + line.count("-") for line in lines[:2]) >= 24
+    assert "method integrated_gradients; target logit of '" in out
+    assert "F(x) " in out
+    assert "F(baseline: mask) " in out
+    assert "completeness gap " in out
+    assert "10 passes, " in out
+    assert "on cpu, float32" in out
+
+
+def test_json_holds_everything_including_provenance(bert: Path, cases: Callable[[str], Any]) -> None:
+    found = json.loads(call("explain", "-e", bert, "--text", tiny.SENTENCE, "-m", "occlusion", "--json").stdout)
+    sample = cases("bert").sample
+    assert found["units"]["labels"] == list(sample.units.labels)
+    assert found["units"]["extents"] == sample.units.extents.tolist()
+    assert len(found["scores"]) == len(sample.units)
+    assert found["provenance"]["weights_sha256"] == cases("bert").encoder.card.weights_sha256
+    assert found["provenance"]["device"] == "cpu"
+
+
+@pytest.mark.parametrize(("typed", "label"), [("good", "good"), ("0", "bad"), ("so-so", "so-so")])
+def test_a_target_is_a_label_or_an_index(bert: Path, typed: str, label: str) -> None:
+    words = ("explain", "-e", bert, "--text", "not bad", "-m", "saliency", "--target", typed, "--json")
+    assert json.loads(call(*words).stdout)["target"]["label"] == label
+
+
+def test_pictures_clips_and_files_are_read_for_the_encoder(cases: Callable[[str], Any], tmp_path: Path) -> None:
+    picture, written = tmp_path / "a.png", tmp_path / "a.txt"
+    Image.fromarray(tiny.clip().frames[0]).save(picture)
+    written.write_text("not bad")
+    clip = Path("assets/samples/moves-right.webm").resolve()
+    for name, option, path in [("vit", "--image", picture), ("vit", "--file", picture), ("bert", "--file", written)]:
+        found = json.loads(call("explain", "-e", cases(name).folder, option, path, "-m", "random", "--json").stdout)
+        assert len(found["scores"]) == len(found["units"]["labels"]) > 0
+    if clip.exists():
+        words = ("explain", "-e", cases("videomae").folder, "--video", clip, "-m", "random", "--json")
+        assert len(json.loads(call(*words).stdout)["scores"]) == 3 * 2 * 2
+
+
+def test_latency_prints_stages_and_what_was_left_out(bert: Path) -> None:
+    out = call("latency", "-e", bert, "--text", "not bad", "--budget-s", "0.05", "-m", "saliency").stdout
+    for stage in ("cut", "encode", "attention", "attribution:saliency"):
+        assert f"\n{stage} " in out
+    assert "transfer: not measured. The encoder computes on the CPU" in out
+    assert "read: not measured. There is no file to read again." in out
+
+
+def test_latency_of_a_file_reads_it_again_and_tells_raw_samples(bert: Path, tmp_path: Path) -> None:
+    written = tmp_path / "a.txt"
+    written.write_text("not bad")
+    found = json.loads(call("latency", "-e", bert, "--file", written, "--budget-s", "0.05", "--json").stdout)
+    assert [one["stage"] for one in found] == ["read", "cut", "encode", "attention"]
+    assert all(one["samples_s"] and one["provenance"]["threads"] for one in found)
+
+
+def test_latency_takes_a_sample_when_nothing_is_given(bert: Path) -> None:
+    found = json.loads(call("latency", "-e", bert, "--budget-s", "0.02", "--json").stdout)
+    assert [one["stage"] for one in found] == ["cut", "encode", "attention"]
+
+
+def test_encoders_are_listed_for_people_and_programs(
+    cases: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = cases("bert").encoder.card
+    monkeypatch.setattr("featcore.encode.catalog.encoders", lambda: [card])
+    assert card.name in call("encoders").stdout
+    (found,) = json.loads(call("encoders", "--json").stdout)
+    assert (found["family"], found["provides"]) == ("bert", ["attention", "gradient", "logits"])
+
+
+def test_methods_are_listed_with_their_knobs() -> None:
+    out = call("methods").stdout
+    assert "integrated_gradients" in out
+    assert "steps=32" in out
+    assert out.splitlines()[-1].strip().startswith("seed=") or "random" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("explain", "-e", "nobody", "--text", "x"), "No encoder is called 'nobody'"),
+        (("explain", "-e", "BERT"), "There is nothing to explain"),
+        (("explain", "-e", "BERT", "--text", "x", "--image", "y.png"), "More than one input"),
+        (("explain", "-e", "BERT", "--text", "not", "-m", "ocluson"), "No method is called 'ocluson'"),
+        (("explain", "-e", "BERT", "--text", "not", "-k", "steps"), "'steps' sets no knob"),
+        (("explain", "-e", "BERT", "--text", "not", "-k", "pace=3"), "'pace=3' sets no knob"),
+        (("explain", "-e", "BERT", "--text", "not", "-k", "steps=few"), "'few' is no int"),
+        (("explain", "-e", "BERT", "--text", "not", "-k", "steps=9999"), "outside 2 to 512"),
+        (("explain", "-e", "BERT", "--text", "not", "--target", "99"), "Class 99"),
+        (("explain", "-e", "BERT", "--text", "not", "--target", "-1"), "Class -1"),
+        (("explain", "-e", "BERT", "--text", "not", "--device", "abacus"), "'abacus' is not on this machine"),
+        (("latency", "-e", "BERT", "--text", "not", "-m", "ocluson"), "No method is called 'ocluson'"),
+        (("train", "nobody"), "No recipe is called 'nobody'"),
+        (("evaluate", "nobody"), "No encoder is called 'nobody'"),
+    ],
+)
+def test_deliberate_errors_are_words_on_stderr_and_exit_code_2(bert: Path, words: tuple[str, ...], said: str) -> None:
+    result = call(*(bert if word == "BERT" else word for word in words), code=2)
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+def test_training_and_evaluation_are_handed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {}
+
+    def train(name: str, **options: Any) -> Path:
+        asked.update(options, name=name)
+        options["log"]("half way")
+        return tmp_path
+
+    numbers = {
+        "split": "dev",
+        "accuracy": 0.5,
+        "low": 0.4,
+        "high": 0.6,
+        "n": 9,
+        "chance": 0.1,
+        "per_class": {"a": 0.25},
+    }
+    monkeypatch.setitem(
+        sys.modules, "featcore.learn", fake := SimpleNamespace(train=train, evaluate=lambda *_, **__: numbers)
+    )
+    monkeypatch.setattr("featcore.learn", fake, raising=False)
+    result = call("train", "text-mini", "--epochs", "0.5", "--seed", "3", "--out", tmp_path)
+    assert result.stdout.strip() == str(tmp_path)
+    assert "half way" in result.stderr
+    assert {key: asked[key] for key in ("name", "epochs", "seed", "out")} == {
+        "name": "text-mini", "epochs": 0.5, "seed": 3, "out": tmp_path,
+    }  # fmt: skip
+    assert "data" not in asked
+    assert "50.0% of 9" in call("evaluate", tmp_path, "--split", "dev").stdout
+    assert json.loads(call("evaluate", tmp_path, "--json").stdout) == numbers
+
+
+def test_numbers_that_are_none_become_null() -> None:
+    assert plain({"a": (float("nan"), float("inf"), 1.5), 2: frozenset({"b", "a"})}) == {
+        "a": [None, None, 1.5],
+        "2": ["a", "b"],
+    }
+
+
+def test_a_real_process_explains_and_help_loads_nothing_heavy(bert: Path) -> None:
+    words = ["explain", "--encoder", str(bert), "--text", "not bad", "--method", "saliency", "--json"]
+    done = subprocess.run([sys.executable, "-m", "featcore.cli", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["method"] == "saliency"
+    code = (
+        "import sys; from typer.testing import CliRunner; from featcore.cli import app; "
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0; "
+        "sys.exit(','.join({'torch', 'transformers', 'captum', 'numpy'} & set(sys.modules)) or 0)"
+    )
+    light = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert light.returncode == 0, light.stderr

@@ -1,0 +1,292 @@
+"""Small random checkpoints on disk, as the hub would deliver them, and small sources to feed them.
+
+Weights are drawn wider than usual: with the families' own start values the logits hardly depend on the input.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from featcore.keys import digest
+from featcore.types import Clip, Source, Text
+
+SENTENCES = [
+    "the film is not bad at all",
+    "a quiet, clever and unhappily short film",
+    "I did not like the ending; it was too loud!",
+]
+SENTENCE = "The film is not bad, a café 🙂 unhappily short!"
+LABELS = {0: "bad", 1: "good", 2: "so-so"}
+SPREAD = 0.2
+MAX_POSITIONS = 40
+
+TEXT = ("bert", "distilbert", "electra", "roberta")
+IMAGE = ("vit", "vit-wide", "deit")
+VIDEO = ("videomae", "videomae-wide", "videomae-first")
+PIXELS = (*IMAGE, *VIDEO)
+FAMILIES = (*TEXT, *PIXELS)
+
+# What each checkpoint of pixels sees (frames, rows, columns), and one unit of it.
+SHAPES = {
+    "vit": ((1, 24, 24), (1, 8, 8)),
+    "vit-wide": ((1, 24, 40), (1, 8, 8)),
+    "deit": ((1, 16, 16), (1, 4, 4)),
+    "videomae": ((6, 16, 16), (2, 8, 8)),
+    "videomae-wide": ((4, 16, 24), (2, 8, 8)),
+    "videomae-first": ((4, 16, 16), (2, 8, 8)),
+}
+# The class of transformers that each checkpoint is saved from; tests load it themselves.
+CLASSES = {
+    "bert": "BertForSequenceClassification",
+    "distilbert": "DistilBertForSequenceClassification",
+    "electra": "ElectraForSequenceClassification",
+    "roberta": "RobertaForSequenceClassification",
+    "vit": "ViTForImageClassification",
+    "deit": "DeiTForImageClassification",
+    "videomae": "VideoMAEForVideoClassification",
+}
+
+
+def build(name: str, folder: Path) -> Path:
+    """Write the checkpoint called `name` (one of FAMILIES) into a new folder."""
+    family = name.split("-")[0]
+    if name in TEXT:
+        _save_model(CLASSES[family], folder, **_text_config(name))
+        _save_tokenizer(name, folder)
+    else:
+        shape, step = SHAPES[name]
+        _save_model(CLASSES[family], folder, **_pixel_config(name, shape, step))
+        save_processor(folder, family, shape[1:])
+    return folder
+
+
+def build_headless(folder: Path) -> Path:
+    """A BertModel: hidden states and attention, but no classifier."""
+    _save_model("BertModel", folder, **_text_config("bert"))
+    _save_tokenizer("bert", folder)
+    return folder
+
+
+def _text_config(name: str) -> dict[str, Any]:
+    common = {"vocab_size": _vocabulary(name).get_vocab_size(), "num_labels": 3, "id2label": LABELS}
+    if name == "distilbert":
+        own = {"dim": 32, "hidden_dim": 64, "n_layers": 2, "n_heads": 4, "max_position_embeddings": MAX_POSITIONS}
+    else:
+        own = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+        own |= {"max_position_embeddings": MAX_POSITIONS}
+    if name == "electra":
+        own |= {"embedding_size": 16}  # ELECTRA's units are narrower than its hidden states
+    if name == "roberta":
+        own |= {"max_position_embeddings": MAX_POSITIONS + 2, "type_vocab_size": 1, "pad_token_id": 1}
+        own |= {"bos_token_id": 0, "eos_token_id": 2}
+    return common | own
+
+
+def _pixel_config(name: str, shape: tuple[int, int, int], step: tuple[int, int, int]) -> dict[str, Any]:
+    labels = {i: f"kind {i}" for i in range(5)}
+    config: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    config |= {"num_attention_heads": 2, "num_labels": 5, "id2label": labels, "patch_size": step[1]}
+    config |= {"image_size": shape[1] if shape[1] == shape[2] else list(shape[1:])}
+    if name in VIDEO:
+        config |= {"num_frames": shape[0], "tubelet_size": step[0], "use_mean_pooling": name != "videomae-first"}
+    return config
+
+
+def _save_model(class_name: str, folder: Path, **config: Any) -> None:
+    import torch
+    import transformers
+
+    model_class = getattr(transformers, class_name)
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        model = model_class(model_class.config_class(initializer_range=SPREAD, **config))
+        # Biases and norms too, so that an embedding of zeros is not the embedding of the mean colour.
+        for parameter in model.parameters():
+            if parameter.ndim == 1:
+                parameter.data += torch.randn_like(parameter) * SPREAD
+    model.save_pretrained(folder)
+
+
+# --- text ------------------------------------------------------------------------------------------------------------
+
+
+def _vocabulary(name: str) -> Any:
+    """A tokenizer of the family's kind: WordPiece, or byte-level BPE for RoBERTa."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+    if name == "roberta":
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=320,
+            special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(SENTENCES, trainer)
+        tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), True, False)
+        return tokenizer
+    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(vocab_size=90, special_tokens=names, show_progress=False)
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    around = [(sign, tokenizer.token_to_id(sign)) for sign in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=around)
+    return tokenizer
+
+
+def _save_tokenizer(name: str, folder: Path) -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    if name == "roberta":
+        signs = {"bos": "<s>", "cls": "<s>", "eos": "</s>", "sep": "</s>", "unk": "<unk>", "pad": "<pad>"}
+        signs["mask"] = "<mask>"
+    else:
+        signs = {"cls": "[CLS]", "sep": "[SEP]", "unk": "[UNK]", "pad": "[PAD]", "mask": "[MASK]"}
+    tokens = {f"{kind}_token": sign for kind, sign in signs.items()}
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=_vocabulary(name), model_max_length=MAX_POSITIONS, truncation_side="right", **tokens
+    )
+    tokenizer.save_pretrained(folder)
+
+
+# --- pixels ----------------------------------------------------------------------------------------------------------
+
+_PROCESSORS = {"vit": "ViTImageProcessor", "deit": "DeiTImageProcessor", "videomae": "VideoMAEImageProcessor"}
+
+
+def save_processor(folder: Path, family: str, shape: tuple[int, int], **changes: Any) -> None:
+    """preprocessor_config.json of a family: resize to `shape` (rows, columns) and normalise, unless changed."""
+    rows, columns = shape
+    config = {
+        "image_processor_type": _PROCESSORS[family],
+        "do_resize": True,
+        "size": {"height": rows, "width": columns},
+        "resample": 2,
+        "do_center_crop": False,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": [0.485, 0.456, 0.406],
+        "image_std": [0.229, 0.224, 0.225],
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(config | changes))
+
+
+def crop_processor(folder: Path, family: str, shape: tuple[int, int], shortest: int) -> None:
+    """Shortest edge to `shortest`, then the centre `shape`: as DINO, VideoMAE and ConvNeXt are delivered."""
+    crop = {"height": shape[0], "width": shape[1]}
+    save_processor(folder, family, shape, size={"shortest_edge": shortest}, do_center_crop=True, crop_size=crop)
+
+
+# --- sources ---------------------------------------------------------------------------------------------------------
+
+
+def text(words: str = SENTENCE) -> Text:
+    return Text(key=digest("text", words), text=words)
+
+
+def clip(frames: int = 1, height: int = 30, width: int = 50, seed: int = 0) -> Clip:
+    """Noise over a slope: no two cells look alike. One frame is a picture."""
+    noise = np.random.default_rng(seed).integers(0, 120, (frames, height, width, 3))
+    slope = np.linspace(0, 130, frames * height * width * 3).reshape(frames, height, width, 3)
+    return of_frames((noise + slope).astype(np.uint8))
+
+
+def of_frames(pixels: np.ndarray, still: bool | None = None) -> Clip:
+    still = len(pixels) == 1 if still is None else still
+    times = np.arange(len(pixels)) / 25
+    pixels.flags.writeable = False  # as pixels from Pillow are; and nobody may paint on a source
+    return Clip(key=digest(pixels.tobytes(), list(pixels.shape)), frames=pixels, times_s=times, still=still)
+
+
+def source_for(name: str, seed: int = 0) -> Source:
+    """A source that the checkpoint called `name` can read; another seed, another content."""
+    if name in TEXT:
+        return text(SENTENCE if seed == 0 else SENTENCES[seed % len(SENTENCES)])
+    return clip(SHAPES[name][0][0], seed=seed)
+
+
+# --- broken ----------------------------------------------------------------------------------------------------------
+
+
+def _truncate(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-2000])
+
+
+def _truncate_header(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:40])
+
+
+def _pickle_only(folder: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def _edit_config(**changes: Any) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        config = json.loads((folder / "config.json").read_text())
+        kept = {key: value for key, value in (config | changes).items() if value is not None}
+        (folder / "config.json").write_text(json.dumps(kept))
+
+    return edit
+
+
+def _without_classifier(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if not name.startswith("classifier")}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _write(name: str, content: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_text(content) and None
+
+
+def _remove(*names: str) -> Callable[[Path], None]:
+    return lambda folder: [(folder / name).unlink() for name in names] and None
+
+
+# What was done to a sound checkpoint, and words that the error must hold: the value, the rule or the way out.
+BROKEN: dict[str, tuple[str, Callable[[Path], None], tuple[str, ...]]] = {
+    "weights cut short": ("bert", _truncate, ("model.safetensors", "cut short")),
+    "header cut short": ("bert", _truncate_header, ("model.safetensors", "cut short")),
+    "only pickled weights": ("bert", _pickle_only, ("model.safetensors", "pickles are never opened", "Save")),
+    "no config": ("bert", _remove("config.json"), ("config.json",)),
+    "undeclared family": ("bert", _edit_config(model_type="gpt2"), ("gpt2", "not declared", "bert", "videomae")),
+    "no family": ("bert", _edit_config(model_type=None), ("not declared", "bert")),
+    "family and class differ": ("bert", _edit_config(model_type="electra"), ("electra", "BertFor", "do not match")),
+    "unknown class": ("bert", _edit_config(architectures=["MyBert"]), ("MyBert", "does not have")),
+    "no class": ("bert", _edit_config(architectures=None), ("does not have",)),
+    "no classifier weights": ("bert", _without_classifier, ("classifier.weight", "random", "Save")),
+    "other width": ("bert", _edit_config(intermediate_size=48), ("another size", "intermediate")),
+    "odd heads": ("bert", _edit_config(num_attention_heads=5), ("do not load",)),
+    "config is no JSON": ("bert", _write("config.json", "model_type: bert"), ("config.json", "JSON")),
+    "config is a list": ("bert", _write("config.json", '["bert"]'), ("config.json", "JSON")),
+    "config is no UTF-8": ("bert", lambda f: (f / "config.json").write_bytes(b"\xff\xfe{") and None, ("config.json",)),
+    "no tokenizer": ("bert", _remove("tokenizer.json", "tokenizer_config.json"), ("tokenizer",)),
+    "broken tokenizer": ("bert", _write("tokenizer.json", "{"), ("tokenizer",)),
+    "no processor": ("vit", _remove("preprocessor_config.json"), ("image processor",)),
+    "broken processor": ("vit", _write("preprocessor_config.json", "{"), ("image processor",)),
+    "no image size": ("vit", _edit_config(image_size=None), ("image_size", "config.json")),
+}
+
+
+def break_checkpoint(how: str, folder: Path) -> Path:
+    name, damage, _ = BROKEN[how]
+    build(name, folder)
+    damage(folder)
+    return folder
