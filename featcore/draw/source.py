@@ -1,4 +1,4 @@
-"""The one place that chooses a picture by what the source is: chips for text, blocks for a picture, a film for a clip."""
+"""The one place that looks at what the source is: chips for text, blocks for a picture, a film for a clip."""
 
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,8 @@ def on_source(
 ) -> "go.Figure":
     """The units of any source, drawn on it and coloured by their scores."""
     if not isinstance(source, Clip):
-        return strip(units, scores, scale, selected, name=name)
+        # Half a page wide: shorter lines, larger letters.
+        return strip(units, scores, scale, selected, columns=48, name=name)
     if len(source.frames) == 1:
         return fragments(source, units, scores, scale, opacity=opacity, selected=selected, name=name)
     return film(source, units, scores, scale, opacity=opacity, selected=selected, name=name)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from featcore.draw import overlay
 from featcore.draw.frame import say, table
 from featcore.draw.meta import TALL_KEY_PX, add_key, canvas, chosen, escape, finish, in_template
-from featcore.draw.pixels import at_frame, lattice, mute, overlay_pixels, pick, unit_map
+from featcore.draw.pixels import at_frame, jpeg, lattice, mute, overlay_pixels, pick, unit_map
 from featcore.draw.scale import ACCENT, CATEGORIES, QUIET, Scale
 from featcore.draw.times import slots, spell
 from featcore.types import Clip, Units
@@ -61,18 +61,31 @@ def film(
             if scores is not None:
                 over.hovertemplate = f"%{{text}}<br>{in_template(name)} %{{z:.3g}}<extra></extra>"
         caption = spell(spans[slot], slot, float(clip.times_s[frame]))
-        words = go.Scatter(x=[columns / 2], y=[rows], text=[caption], mode="text", cliponaxis=False)
+        words = go.Scatter(x=[columns / 2], y=[rows], text=[caption], mode="markers+text", cliponaxis=False)
+        # The unseen marker keeps the words off the picture.
         words.update(hoverinfo="skip", textposition="bottom center", textfont={"size": 13})
+        words.update(marker={"size": 10, "opacity": 0})
         marked = [unit for unit in chosen(selected) if unit in which and units.regions is None]
         outline = overlay.boxes(units, marked) if marked else overlay.NOTHING
-        return [overlay.picture(pixels, longest, 75), over, words, *overlay.two_lines(outline, colour=ACCENT)]
+        sources.append(jpeg(pixels, longest, 75))
+        # What can be clicked changes with the frame: the units of this slot.
+        clickable = overlay.cell_markers(units, which, scores, name) if units.regions is None else go.Scatter()
+        return [over, words, *overlay.two_lines(outline, colour=ACCENT), clickable]
 
     top = TALL_KEY_PX + 4 if scores is not None else 4
     figure = canvas(height + top + 84, 4, 4, top, 84)
     pause_s = float(np.median(np.diff(clip.times_s))) if len(clip.times_s) > 1 else 0.2
+    sources: list[str] = []
     each: list[list[Any]] = [traces(frame) for frame in range(len(clip.frames))]
+    # The picture lies in the layout: an image trace is empty until it has loaded, and a film of them stays black.
+    place = {"xref": "x", "yref": "y", "x": 0, "y": 0, "sizex": columns, "sizey": rows, "sizing": "stretch"}
+    pictures = [{"images": [place | {"layer": "below", "source": source}]} for source in sources]
     figure.add_traces(each[0])
-    figure.frames = [go.Frame(name=str(i), data=data, traces=[0, 1, 2, 3, 4]) for i, data in enumerate(each)]
+    figure.update_layout(pictures[0])
+    figure.frames = [
+        go.Frame(name=str(i), data=data, traces=[0, 1, 2, 3, 4], layout=layout)
+        for i, (data, layout) in enumerate(zip(each, pictures, strict=True))
+    ]
     overlay.fit(figure, rows, columns)
     controls(figure, len(clip.frames), int(np.clip(pause_s * 1000, 60, 1000)))
     if scores is not None:

@@ -40,7 +40,9 @@ class VisionLoader:
                 + ("Choose a video encoder." if n_frames == 1 else f"Read the clip with frames={n_frames}.")
             )
         # Named, never guessed: three rows of pixels would be taken for three colours.
-        pixels = self.processor(list(source.frames), input_data_format="channels_last", return_tensors="pt")
+        # Torch refuses memory that may not be written, and a clip's frames may be such.
+        frames = list(np.require(source.frames, requirements="W"))
+        pixels = self.processor(frames, input_data_format="channels_last", return_tensors="pt")
         pixels = pixels["pixel_values"]
         if tuple(pixels.shape[-2:]) != self.shape[1:]:
             raise CutError(

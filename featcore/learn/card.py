@@ -115,8 +115,8 @@ pipeline_tag: {card["pipeline"]}
 
 # {card["title"]}
 
-`{card["name"]}` is {card["summary"]}. It was trained from random weights for Tessera, as an encoder small enough to
-ship: {card["weights_bytes"] / 1e6:.1f} MB in half precision.
+`{card["name"]}` is {card["summary"]}.
+It was trained from random weights for Tessera: {card["weights_bytes"] / 1e6:.1f} MB in half precision.
 
 **{_percent(test["accuracy"])}** of {test["n"]} test examples are right (95 % interval {_interval(test)}, Wilson;
 chance {_percent(test["chance"])}). The dev split picked the weights (dev accuracy {_percent(card["dev_accuracy"])});

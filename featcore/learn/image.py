@@ -121,7 +121,7 @@ def _waves(side: int, width: int) -> Float[Tensor, "n d"]:
     return grid.reshape(side * side, width)
 
 
-def _mimic(attention: nn.Module, heads: int) -> None:
+def _mimic(attention: Any, heads: int) -> None:
     """Let attention begin as trained attention looks: queries meet their own keys, values are nearly negated.
 
     Source: Trockman & Kolter 2023, arXiv:2305.09828, with their alpha = beta = 0.7 and 0.4.

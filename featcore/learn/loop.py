@@ -135,8 +135,8 @@ def _run(
         progress.losses.append(loss.item())
         watch(progress.steps, progress.losses[-1])
         if progress.steps % every == 0 or progress.steps == total:
-            logits, targets = _answers(recipe, model, processor, dev)
-            accuracy = float((logits.argmax(1) == targets.argmax(1)).mean())
+            answers, truth = _answers(recipe, model, processor, dev)
+            accuracy = float((answers.argmax(1) == truth.argmax(1)).mean())
             log(f"{recipe.name}  step {progress.steps}/{total}  dev accuracy {accuracy:.4f}")
             if progress.checked(accuracy):
                 _save(model, processor, out)

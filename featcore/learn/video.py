@@ -63,8 +63,8 @@ class VideoRecipe(Recipe):
         return VideoMAEImageProcessor(size=size, do_center_crop=False, image_mean=half, image_std=half)
 
     def model(self, processor: VideoMAEImageProcessor) -> PreTrainedModel:
-        shape = {"image_size": self.size_px, "num_frames": self.frames}
-        model = VideoMAEForVideoClassification(VideoMAEConfig(**shape, **self.config, **self.naming()))
+        config = VideoMAEConfig(image_size=self.size_px, num_frames=self.frames, **self.config, **self.naming())
+        model = VideoMAEForVideoClassification(config)
         # Half of the filters begin as differences of a tubelet's two frames: the still background cancels, and
         # learning leaves chance after some 150 steps, against none in the first 260 from the usual start.
         filters = model.videomae.embeddings.patch_embeddings.projection.weight
@@ -75,7 +75,8 @@ class VideoRecipe(Recipe):
         return model
 
     def collate(self, processor: VideoMAEImageProcessor, inputs: Any) -> dict[str, Tensor]:
-        return dict(processor([list(clip) for clip in inputs], return_tensors="pt"))
+        clips: Any = [list(clip) for clip in inputs]
+        return dict(processor(clips, return_tensors="pt"))
 
     def augment(self, processor: VideoMAEImageProcessor, inputs: Any, rng: np.random.Generator) -> dict[str, Tensor]:
         b = len(inputs)
@@ -130,7 +131,7 @@ VIDEO_MINI = RECIPES(
         data="clips rendered by featcore.inputs.motion: five motions and their reversals",
         terms="Apache-2.0, rendered by the project itself",
         labels=MOTIONS,
-        epochs=1,
+        epochs=1.5,
         batch=64,
         peak_rate=1.2e-3,
         config={

@@ -95,8 +95,10 @@ def test_a_film_has_one_scale_and_repeats_the_map_of_a_tubelet(clip):
     assert {(heat.zmin, heat.zmax) for heat in maps} == {(-np.abs(scores).max(), np.abs(scores).max())}
     for frame, heat in enumerate(maps):
         assert np.allclose(heat.z, scores.reshape(8, 6, 8)[frame // 2])
-    assert "frames 2, 3 · slot 1 · 0.30 s" in figure.frames[3].data[2].text
-    assert figure.frames[3].data[-1].x[0] is None
+    assert "frames 2, 3 · slot 1 · 0.30 s" in figure.frames[3].data[1].text
+    assert figure.frames[3].data[3].x[0] is None
+    assert [point[0] for point in figure.frames[3].data[4].customdata] == list(range(48, 96))
+    assert len({frame.layout.images[0].source for frame in figure.frames}) == 16
     assert len(figure.to_json()) < 1_500_000
 
 

@@ -1,0 +1,319 @@
+"""A terminal gets what the pages get: `featcore encoders`, `methods`, `explain`, `latency`, `train`, `evaluate`.
+
+Heavy imports stand inside the commands, so that `featcore --help` answers at once.
+"""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from featcore.errors import FeatcoreError, InputError, UnknownName
+
+if TYPE_CHECKING:
+    from featcore.types import Attribution, Card, Latency, Source
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=(__doc__ or "").splitlines()[0])
+
+Encoder = Annotated[str, typer.Option("--encoder", "-e", help="an embedded encoder, a folder, or a hub id")]
+Words = Annotated[str | None, typer.Option("--text", help="the text itself")]
+Image = Annotated[Path | None, typer.Option("--image", help="a picture")]
+Video = Annotated[Path | None, typer.Option("--video", help="a clip")]
+File = Annotated[Path | None, typer.Option("--file", help="a file of the kind that the encoder reads")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps")]
+Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16 or float16")]
+Json = Annotated[bool, typer.Option("--json", help="everything, for programs")]
+Data = Annotated[Path | None, typer.Option(help="folder of the data")]
+
+BAR = 24
+"""Columns of the longest bar."""
+
+
+@app.command()
+def encoders(as_json: Json = False) -> None:
+    """The embedded encoders."""
+    import featcore as fc
+
+    with in_words():
+        cards = fc.encoders()
+    if as_json:
+        return write_json([{key: value for key, value in vars(card).items() if key != "config"} for card in cards])
+    for card in cards:
+        say(f"{card.name:<12} {card.modality:<6} {card.family:<12} {card.parameters:>12,} parameters  {card.title}")
+        say(f"{'':<12} {card.accuracy}" if card.accuracy else "")
+
+
+@app.command()
+def methods() -> None:
+    """The attribution methods and their knobs."""
+    import featcore as fc
+    from featcore.explain import knobs
+
+    for method in fc.methods():
+        say(f"{method.name:<22} {method.title}; needs {', '.join(sorted(method.needs)) or 'nothing'}")
+        for name, about in knobs(method).items():
+            say(f"{'':<22} {name}={about['default']}  {about['help']}")
+
+
+@app.command()
+def explain(
+    encoder: Encoder,
+    method: Annotated[str, typer.Option("--method", "-m", help="see `featcore methods`")] = "integrated_gradients",
+    text: Words = None,
+    image: Image = None,
+    video: Video = None,
+    file: File = None,
+    target: Annotated[
+        str | None, typer.Option(help="a label, a class index, or: predicted, difference, probability")
+    ] = None,
+    knob: Annotated[list[str] | None, typer.Option("--knob", "-k", help="name=value, may be repeated")] = None,
+    as_json: Json = False,
+    device: Device = None,
+    dtype: Dtype = None,
+) -> None:
+    """One score per token or fragment of an input."""
+    import featcore as fc
+    from featcore.explain import explain as run
+
+    with in_words(), progress() as tell:
+        options = read_knobs(method, knob or [])
+        loaded = fc.load(encoder, device, dtype)
+        source = read_source(loaded.card, text, image, video, file)
+        if source is None:
+            raise InputError("There is nothing to explain. Give --text, --image, --video or --file.")
+        sample = loaded.prepare(source)
+        known = target is not None and target not in loaded.card.labels and target.lstrip("-").isdecimal()
+        found = run(loaded, sample, method, int(target) if known and target else target, tell, **options)
+    for note in sample.notes:
+        typer.echo(note, err=True)
+    if as_json:
+        write_json(found)
+    else:
+        write_scores(found)
+
+
+@app.command()
+def latency(
+    encoder: Encoder,
+    text: Words = None,
+    image: Image = None,
+    video: Video = None,
+    file: File = None,
+    method: Annotated[list[str] | None, typer.Option("--method", "-m", help="also time this method")] = None,
+    budget_s: Annotated[float, typer.Option(min=0.01, help="seconds of timing a stage")] = 3.0,
+    as_json: Json = False,
+    device: Device = None,
+    dtype: Dtype = None,
+) -> None:
+    """Wall time by stage; a sample of ours where no input is given."""
+    import featcore as fc
+
+    with in_words(), progress() as tell:
+        loaded = fc.load(encoder, device, dtype)
+        card = loaded.card
+
+        def read() -> "Source":
+            given = read_source(card, text, image, video, file)
+            return read_sample(card) if given is None else given
+
+        # Text on the command line and samples made in memory have no file that could be decoded again.
+        reread = read if any((image, video, file)) else None
+        found = fc.latency(loaded, read(), methods=tuple(method or ()), budget_s=budget_s, reread=reread, progress=tell)
+    if as_json:
+        return write_json(found)
+    from featcore.measure.latency import left_out
+
+    write_latencies(found)
+    for stage, reason in left_out(loaded, reread=reread).items():
+        say(f"{stage}: not measured. {reason}")
+
+
+@app.command()
+def train(
+    name: str,
+    data: Data = None,
+    epochs: Annotated[float | None, typer.Option(help="passes over the data; the recipe's own by default")] = None,
+    seed: int = 0,
+    out: Annotated[Path | None, typer.Option(help="folder to write; the name by default")] = None,
+) -> None:
+    """Train an embedded encoder from its recipe."""
+    with in_words():
+        from featcore import learn
+
+        folder: dict[str, Any] = {} if data is None else {"data": data}
+        say(str(learn.train(name, epochs=epochs, seed=seed, out=out, log=tell_line, **folder)))
+
+
+@app.command()
+def evaluate(
+    name: Annotated[str, typer.Argument(help="an embedded encoder, or a folder that `featcore train` wrote")],
+    data: Data = None,
+    split: Annotated[str, typer.Option(help="train, dev or test")] = "test",
+    as_json: Json = False,
+) -> None:
+    """Accuracy of a trained encoder on one split."""
+    with in_words():
+        from featcore import learn
+        from featcore.encode.catalog import folder_of
+
+        folder: dict[str, Any] = {} if data is None else {"data": data}
+        found = learn.evaluate(folder_of(name), split=split, **folder)
+    if as_json:
+        return write_json(found)
+    say(
+        f"{name}, {found['split']}: {found['accuracy']:.1%} of {found['n']} "
+        f"(95 % interval {found['low']:.1%} to {found['high']:.1%}, chance {found['chance']:.1%})"
+    )
+    for label, share in found["per_class"].items():
+        say(f"  {label:<20} {share:.1%}")
+
+
+# --- in --------------------------------------------------------------------------------------------------------------
+
+
+def read_source(
+    card: "Card", text: str | None, image: Path | None, video: Path | None, file: Path | None
+) -> "Source | None":
+    """The input that was given, None when none was."""
+    import featcore as fc
+
+    given = [option for option in (text, image, video, file) if option is not None]
+    if len(given) > 1:
+        raise InputError("More than one input was given. Choose one of --text, --image, --video and --file.")
+    if text is not None:
+        return fc.read_text(text)
+    if image is not None or (file is not None and card.modality == "image"):
+        return fc.read_image(image or file)
+    if video is not None or (file is not None and card.modality == "video"):
+        # An encoder of pictures or text will say itself that it cannot read a clip.
+        return fc.read_video(video or file, frames=card.input_size[0] if card.modality == "video" else 1)
+    return None if file is None else fc.read_text(file)
+
+
+def read_sample(card: "Card") -> "Source":
+    """The first sample of the encoder's modality."""
+    import featcore as fc
+
+    example = fc.samples(card.modality)[0]
+    return example.load(frames=card.input_size[0]) if card.modality == "video" else example.load()
+
+
+def read_knobs(method: str, pairs: list[str]) -> dict[str, Any]:
+    """Options as they were typed, in the types of their defaults; limits are checked by the method."""
+    from featcore.explain import METHODS, knobs
+
+    known, found = knobs(METHODS[method]), {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or name not in known:
+            names = ", ".join(known) or "none"
+            raise UnknownName(f"'{pair}' sets no knob of '{method}'. Write name=value; known: {names}.")
+        kind = type(known[name]["default"])
+        try:
+            found[name] = value.lower() in ("1", "true", "yes") if kind is bool else kind(value)
+        except ValueError as error:
+            raise UnknownName(f"'{value}' is no {kind.__name__}, which {name} of '{method}' wants.") from error
+    return found
+
+
+# --- out -------------------------------------------------------------------------------------------------------------
+
+
+def say(line: str) -> None:
+    if line:
+        typer.echo(line)
+
+
+def tell_line(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def write_json(value: Any) -> None:
+    typer.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """Records, arrays and sets as JSON has them; a number that is none (NaN, infinity) as null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, frozenset | set):
+        return sorted(plain(item) for item in value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def write_scores(found: "Attribution") -> None:
+    """A row a unit with a bar, scaled to the largest score, then what was explained and what it cost."""
+    longest = max((abs(float(score)) for score in found.scores), default=0.0) or 1.0
+    width = max(len(label) for label in found.units.labels)
+    for label, score in zip(found.units.labels, found.scores, strict=True):
+        bar = ("+" if score > 0 else "-") * round(BAR * abs(score) / longest)
+        say(f"{label:<{width}}  {score:>+11.4g}  {bar}")
+    say(f"method {found.method}; target {found.target or 'none'}; bars end at {longest:.4g}")
+    if found.target_score is not None:
+        before = "" if found.baseline_score is None else f", F(baseline: {found.baseline}) {found.baseline_score:.4g}"
+        say(f"F(x) {found.target_score:.4g}{before}")
+    if found.completeness_gap is not None:
+        say(f"completeness gap {found.completeness_gap:.2%}")
+    where = found.provenance
+    say(f"{found.passes} passes, {found.seconds:.2f} s on {where.device}, {where.dtype}, {where.threads} threads")
+
+
+def write_latencies(found: "list[Latency]") -> None:
+    from featcore.measure.latency import median_interval
+
+    say(f"{'stage':<34} {'median ms':>10} {'95 % interval':>19} {'first ms':>10} {'runs':>5}  ended by")
+    for one in found:
+        interval = median_interval(one.samples_s)
+        between = "needs 6 runs" if interval is None else f"{interval[0] * 1e3:.3f} to {interval[1] * 1e3:.3f}"
+        median = "needs 5" if one.p50_s is None else f"{one.p50_s * 1e3:.3f}"
+        runs = len(one.samples_s)
+        say(f"{one.stage:<34} {median:>10} {between:>19} {one.first_s * 1e3:>10.3f} {runs:>5}  {one.stopped}")
+    for where in sorted({(p.device, p.dtype, p.threads) for p in (one.provenance for one in found)}):
+        say(f"on {where[0]}, {where[1]}, {where[2]} threads")
+    for reason in sorted({f"{one.stage}: {one.disturbed}" for one in found if one.disturbed}):
+        say(f"disturbed, {reason}")
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """A deliberate error ends the command with its words and exit code 2; any other keeps its traceback."""
+    try:
+        yield
+    except FeatcoreError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[int, int], None]]:
+    """Share done and time left on one line of stderr, when somebody is looking."""
+    start, shown = perf_counter(), sys.stderr.isatty()
+
+    def tell(done: int, total: int) -> None:
+        if shown and total:
+            left_s = (perf_counter() - start) * (total - done) / done if done else 0.0
+            typer.echo(f"\r{done / total:4.0%}, {left_s:.0f} s left ", nl=False, err=True)
+
+    try:
+        yield tell
+    finally:
+        if shown:
+            typer.echo("\r" + " " * 30 + "\r", nl=False, err=True)
+
+
+if __name__ == "__main__":
+    app()
