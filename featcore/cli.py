@@ -1,4 +1,4 @@
-"""A terminal gets what the pages get: `featcore encoders`, `methods`, `explain`, `latency`, `train`, `evaluate`.
+"""A terminal gets what the pages get: `encoders`, `methods`, `explain`, `latency`, `train`, `evaluate`, `ship`.
 
 Heavy imports stand inside the commands, so that `featcore --help` answers at once.
 """
@@ -172,6 +172,22 @@ def evaluate(
     )
     for label, share in found["per_class"].items():
         say(f"  {label:<20} {share:.1%}")
+
+
+@app.command()
+def ship(budget_s: Annotated[float, typer.Option(min=0.01, help="seconds of timing a stage")] = 3.0) -> None:
+    """Compute the finished runs of the first screen anew, and list every file of `assets` with its digest."""
+    with in_words():
+        from featcore import manifest
+        from featcore.runs import compute_shipped
+        from featcore.settings import settings
+        from featcore.store import Store
+
+        store = Store(settings().assets / "runs")
+        store.prune(0)
+        for key in compute_shipped(store, budget_s):
+            say(key)
+        manifest.write(settings().assets)
 
 
 # --- in --------------------------------------------------------------------------------------------------------------

@@ -51,9 +51,7 @@ class Preset:
 PRESETS = (
     Preset("sentence-picture", "A sentence and a picture", Pane("text-mini", "not-good"), Pane("image-mini", "cat")),
     Preset("picture-clip", "A picture and a clip", Pane("image-mini", "cat"), Pane("video-mini", "moves-right")),
-    Preset(
-        "two-readings", "One negation, two readings", Pane("text-mini", "not-good"), Pane("text-mini", "not-bad")
-    ),
+    Preset("two-readings", "One negation, two readings", Pane("text-mini", "not-good"), Pane("text-mini", "not-bad")),
 )
 
 DEFAULT_METHOD = "integrated_gradients"
@@ -104,6 +102,6 @@ def compute_shipped(store: Any, budget_s: float = 3.0) -> list[str]:
             ),
         }
         for key, answer in answers.items():
-            store.put(key, answer)
+            store.put(key, answer, half=True)
             keys.append(key)
     return keys

@@ -106,8 +106,8 @@ def _shapes() -> Source:
 
 
 _TEXTS = (
-    ("praise", "Plain praise", "A warm and funny film with wonderful acting.", "Several words agree; which one leads?"),
     ("not-good", "A negation", "This movie is not good.", "'good' alone is praise: does 'not' get its share?"),
+    ("praise", "Plain praise", "A warm and funny film with wonderful acting.", "Several words agree; which one leads?"),
     ("not-bad", "Not bad", "Honestly, the ending was not bad at all.", "Two negative words make a kind one."),
     (
         "turn",

@@ -1,0 +1,44 @@
+"""Every file of `assets` with its size, digest and origin, as the table in assets/README.md."""
+
+from pathlib import Path
+
+from featcore.keys import file_digest
+
+START, END = "<!-- files -->", "<!-- end of files -->"
+ORIGINS = {
+    "models": "trained by this project, see training.json beside it",
+    "samples": "rendered by featcore.inputs.motion",
+    "runs": "computed by `featcore ship`",
+}
+HEAD = f"""# What is in this folder
+
+Everything here was made by this project and is under its licence, Apache-2.0. `featcore ship` computes the finished
+runs anew and writes the table below; a test compares it with the files.
+
+{START}
+{END}
+"""
+
+
+def rows(assets: Path) -> list[tuple[str, int, str, str]]:
+    """Path below `assets`, bytes, SHA-256 and origin of every file except the table's own."""
+    files = sorted(path for path in assets.rglob("*") if path.is_file() and path != assets / "README.md")
+    return [
+        (
+            path.relative_to(assets).as_posix(),
+            path.stat().st_size,
+            file_digest(path),
+            ORIGINS.get(path.relative_to(assets).parts[0], "a picture of the app"),
+        )
+        for path in files
+    ]
+
+
+def write(assets: Path) -> None:
+    """Write the table between its two marks."""
+    readme = assets / "README.md"
+    text = readme.read_text() if readme.exists() and START in readme.read_text() else HEAD
+    lines = ["| file | bytes | SHA-256 | origin |", "|---|---|---|---|"]
+    lines += [f"| {name} | {size} | `{sha}` | {origin} |" for name, size, sha, origin in rows(assets)]
+    before, after = text.split(START)[0], text.split(END)[1]
+    readme.write_text(f"{before}{START}\n" + "\n".join(lines) + f"\n{END}{after}")
