@@ -93,7 +93,7 @@ def test_a_marked_unit_is_marked_in_every_picture_of_its_side_and_in_none_of_the
     app = open_page("compare")
     app.selectbox(key="a_unit").set_value(2).run()
     assert not app.exception
-    assert any("Marked:" in caption.value for caption in app.caption)
+    assert any("Marked" in caption.value and "scores" in caption.value for caption in app.caption)
 
 
 def test_markdown_in_a_file_name_is_shown_as_it_is():

@@ -58,7 +58,9 @@ class Encoder:
         Raises:
             CutError: the source is of another modality, or has another number of frames than the encoder sees.
         """
-        return self.loader.prepare(source, digest(source.key, self.card.name, self.card.weights_sha256))
+        # A fast tokenizer keeps its truncation as state, so two threads must not cut at once.
+        with self.lock:
+            return self.loader.prepare(source, digest(source.key, self.card.name, self.card.weights_sha256))
 
     def encode(self, sample: Sample, attention: bool = True) -> Encoding:
         """One forward pass: hidden states, logits and, with eager attention, the attention of every layer and head."""

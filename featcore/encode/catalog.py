@@ -76,7 +76,13 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
         config = json.loads((folder / "config.json").read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise LoadError(f"The config.json of '{folder.name}' is not readable JSON: {error}.") from error
-    layout = layout_of(config.get("model_type", "unknown"))
+    if not isinstance(config, dict):
+        raise LoadError(
+            f"The config.json of '{folder.name}' is JSON, but no object with names. Save the checkpoint anew."
+        )
+    layout = layout_of(str(config.get("model_type", "unknown")), folder.name)
+    if layout.modality != "text" and not {"image_size", "patch_size"} <= config.keys():
+        raise LoadError(f"The config.json of '{folder.name}' lacks image_size or patch_size, so its grid is unknown.")
     training = folder / "training.json"
     trained = json.loads(training.read_text()) if training.exists() else {}
     architecture = (config.get("architectures") or [""])[0]

@@ -52,7 +52,7 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 
-def layout_of(family: str) -> Layout:
+def layout_of(family: str, checkpoint: str = "the checkpoint") -> Layout:
     """The declared layout of a family.
 
     Raises:
@@ -60,7 +60,7 @@ def layout_of(family: str) -> Layout:
     """
     if family not in LAYOUTS:
         raise LoadError(
-            f"The checkpoint is of the family '{family}'; where its units stand is not declared. "
+            f"'{checkpoint}' is of the family '{family}'; where its units stand is not declared. "
             f"Known families: {', '.join(sorted(LAYOUTS))}. Choose a checkpoint of one of them."
         )
     return LAYOUTS[family]

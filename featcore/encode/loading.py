@@ -42,6 +42,7 @@ def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel
             local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # so that they are listed, and refused below in words
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise LoadError(f"The weights of '{card.name}' do not load: {error}") from error

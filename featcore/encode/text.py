@@ -1,5 +1,7 @@
 """The text loader: a Text becomes token ids, with the tokenizer's own encoding and nothing rewritten."""
 
+from pathlib import Path
+
 import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
@@ -8,11 +10,23 @@ from featcore.errors import CutError, LoadError, NotDefined
 from featcore.types import Sample, Source, Text
 from featcore.units.tokens import tokenize, units_of
 
+VOCABULARIES = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
+
 
 class TextLoader:
     """Cuts and embeds text for one checkpoint folder."""
 
     def __init__(self, folder: str, config: dict, layout: Layout, card_name: str) -> None:
+        # Without a vocabulary transformers builds a tokenizer that knows five tokens, and says nothing.
+        if not any((Path(folder) / name).is_file() for name in VOCABULARIES):
+            raise LoadError(f"'{card_name}' has no tokenizer: none of {', '.join(VOCABULARIES)} is in the folder.")
         try:
             self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False

@@ -1,5 +1,6 @@
 """Tokenizers by name, for looking at how a text is cut without running a model."""
 
+import threading
 from functools import lru_cache
 from typing import Any
 
@@ -9,6 +10,7 @@ from featcore.types import Text, Tokens
 from featcore.units.plain import cut_bytes, cut_characters, cut_words
 from featcore.units.tokens import tokenize
 
+_LOCK = threading.Lock()
 PLAIN = {"words": cut_words, "characters": cut_characters, "bytes": cut_bytes}
 
 
@@ -23,7 +25,8 @@ def cut(name: str, text: Text) -> Tokens:
         return PLAIN[name](text)
     if name not in tokenizers():
         raise UnknownName(f"No tokenizer is called '{name}'. Known: {', '.join(tokenizers())}.")
-    return tokenize(text, _tokenizer(str(folder_of(name))))
+    with _LOCK:  # a fast tokenizer keeps its truncation as state
+        return tokenize(text, _tokenizer(str(folder_of(name))))
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ def bare_inputs(case):
     if case.name in tiny.TEXT:
         return dict(AutoTokenizer.from_pretrained(case.folder)(case.source.text, return_tensors="pt"))
     processor = AutoImageProcessor.from_pretrained(case.folder)
-    return {"pixel_values": processor(list(case.source.frames), return_tensors="pt")["pixel_values"]}
+    return {"pixel_values": processor(list(case.source.frames.copy()), return_tensors="pt")["pixel_values"]}
 
 
 def test_answers_equal_a_bare_eager_forward(case):

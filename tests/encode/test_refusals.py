@@ -70,7 +70,7 @@ def test_another_number_of_frames_is_refused(cases, name, frames):
 def test_a_processor_that_disagrees_with_the_model_is_refused(tmp_path):
     folder = tiny.build("vit", tmp_path / "two-sizes")
     tiny.save_processor(folder, "vit", (32, 32))
-    with pytest.raises(CutError, match="gives 32x32 pixels.*expects 24x24"):
+    with pytest.raises(CutError, match=r"gives 32x32 pixels.*expects 24x24"):
         load(str(folder), device="cpu").prepare(tiny.clip())
 
 
@@ -78,7 +78,7 @@ def test_a_processor_that_disagrees_with_the_model_is_refused(tmp_path):
 def test_a_text_without_tokens_is_refused(text_case, words):
     if text_case.name == "roberta" and words:
         return  # blanks are tokens of a byte-level vocabulary
-    with pytest.raises(CutError, match="no token.*at least one word"):
+    with pytest.raises(CutError, match=r"no token.*at least one word"):
         text_case.encoder.prepare(tiny.text(words))
 
 

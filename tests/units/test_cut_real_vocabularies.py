@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from tests.units.token_checks import assert_bytes_tile, cut
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from featcore.settings import ROOT
 from featcore.units.tokens import summary
+from tests.units.token_checks import assert_bytes_tile, cut
 
 DATA = ROOT.parent / "shared" / "data"
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.units.token_checks import assert_bytes_tile, cut
 
 from featcore.errors import CutError, NotDefined
 from featcore.types import Text
 from featcore.units.tokens import groups, summary, tokenize, units_of
+from tests.units.token_checks import assert_bytes_tile, cut
 
 HARD = "hello é e\u0301 猫 👩‍🚀👍🏽\n\tשלום नमस्ते 🇫🇷  the end "
 TEXTS = st.lists(
