@@ -1,6 +1,7 @@
 """A checkpoint folder becomes an Encoder; whatever is wrong with it is said before anything stays in memory."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -25,7 +26,7 @@ def load_folder(folder: Path, device: str | None = None, dtype: str | None = Non
     loader_class = TextLoader if layout.modality == "text" else VisionLoader
     loader = loader_class(str(folder), card.config, layout, card.name)
     model = _load_model(folder, card, pick_dtype(dtype))
-    return Encoder(card, layout, loader, model.to(place))
+    return Encoder(card, layout, loader, model.to(place))  # type: ignore[arg-type]
 
 
 def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel:
@@ -34,7 +35,7 @@ def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel
     transformers.utils.logging.disable_progress_bar()
     try:
         # The number format is explicit: "auto" would compute in whatever the file happens to be stored in.
-        model, report = model_class.from_pretrained(
+        loaded: Any = model_class.from_pretrained(
             str(folder),
             dtype=dtype,
             attn_implementation="sdpa",
@@ -46,6 +47,7 @@ def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise LoadError(f"The weights of '{card.name}' do not load: {error}") from error
+    model, report = loaded
     if report["missing_keys"] or report["mismatched_keys"]:
         missing = sorted(map(str, {*report["missing_keys"], *report["mismatched_keys"]}))
         raise LoadError(
@@ -61,6 +63,6 @@ def _model_class(card: Card) -> type[PreTrainedModel]:
     found = getattr(transformers, architecture, None)
     if not (isinstance(found, type) and issubclass(found, PreTrainedModel)):
         raise LoadError(f"'{card.name}' wants the class '{architecture}', which transformers does not have.")
-    if found.config_class.model_type != card.family:
+    if found.config_class is None or found.config_class.model_type != card.family:
         raise LoadError(f"The config of '{card.name}' says '{card.family}' and '{architecture}', which do not match.")
     return found

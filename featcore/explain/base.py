@@ -43,7 +43,8 @@ class Method(Protocol):
     signed: ClassVar[bool]
     complete: ClassVar[bool]
 
-    def __call__(self, encoder: Encoder, sample: Sample, target: Target | None, progress: Progress) -> Attribution: ...
+    # Methods that need logits get a Target, the others None.
+    def __call__(self, encoder: Encoder, sample: Sample, target: Any, progress: Progress) -> Attribution: ...
 
     def passes(self, sample: Sample) -> int: ...
 

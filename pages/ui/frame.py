@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from featcore.settings import settings
 from pages.ui.show import show_settings
 
 FRONT = "compare"
@@ -28,7 +29,7 @@ def menu() -> dict[str, list]:
     }
 
 
-st.set_page_config(page_title="Tessera", page_icon=":material/grid_view:", layout="wide")
+st.set_page_config(page_title="Tessera", page_icon=settings().assets / "icon.png", layout="wide")
 page = st.navigation(menu())
 page.run()
 show_settings()

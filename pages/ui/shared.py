@@ -55,7 +55,8 @@ def show_stages(times: dict[str, list[Latency]], key: str, per_unit: bool = Fals
     figure(draw.stages(shown), key, "latency-by-stage")
     for name, latencies in times.items():
         fewest = min(len(one.samples_s) for one in latencies)
-        provenance(latencies[0].provenance, f"{name}: at least {fewest} samples a stage")
+        main = next((one for one in latencies if one.stage == "encode"), latencies[0])
+        provenance(main.provenance, f"{name}: at least {fewest} samples a stage")
         disturbed = sorted({one.disturbed for one in latencies if one.disturbed})
         if disturbed:
             st.caption(escape(f"{name}: disturbed ({'; '.join(disturbed)})."))
