@@ -14,6 +14,8 @@ from featcore.types import Clip, Source, Units
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+HALF_PAGE_PX = 460
+
 
 def on_source(
     source: Source,
@@ -28,6 +30,8 @@ def on_source(
     if not isinstance(source, Clip):
         # Half a page wide: shorter lines, larger letters.
         return strip(units, scores, scale, selected, columns=48, name=name)
-    if len(source.frames) == 1:
-        return fragments(source, units, scores, scale, opacity=opacity, selected=selected, name=name)
-    return film(source, units, scores, scale, opacity=opacity, selected=selected, name=name)
+    draw = fragments if len(source.frames) == 1 else film
+    rows, columns = source.frames.shape[1:3]
+    # No taller than half a page is wide, or the page keeps empty room below the picture.
+    height = int(np.clip(HALF_PAGE_PX * rows / columns, 140, 400))
+    return draw(source, units, scores, scale, opacity=opacity, selected=selected, name=name, height=height)

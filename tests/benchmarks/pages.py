@@ -1,0 +1,95 @@
+"""What the pages cost over an empty Streamlit page; run by hand: `python -m tests.benchmarks.pages [visits]`.
+
+The first element is timed in a real browser on cold servers, ours and an empty app's in turn; an interaction is timed
+in process, a choice that only changes a picture against the rerun of an empty script.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+from tests.benchmarks.ratios import bootstrap, compare
+from tests.browser.conftest import DONE, FLAGS, browser_path, start_server
+
+EMPTY = 'import streamlit as st\nst.title("empty")\n'
+GOAL_FIRST, GOAL_INTERACTION, GOAL_BYTES = 1.5, 3.0, 3_000_000
+
+
+def first_element(chromium, app: Path) -> tuple[float, int]:
+    """Seconds to the first element on a cold server, and bytes over the WebSocket until the page is done."""
+    process, url = start_server(app)
+    try:
+        page = chromium.new_page()
+        received = [0]
+        count = lambda data: received.__setitem__(0, received[0] + len(data))  # noqa: E731
+        page.on("websocket", lambda socket: socket.on("framereceived", count))
+        start = time.perf_counter()
+        page.goto(url, wait_until="domcontentloaded")
+        page.wait_for_selector('[data-testid="stMain"] h1')
+        first = time.perf_counter() - start
+        page.wait_for_function(DONE, timeout=120_000)
+        page.wait_for_timeout(1000)
+        page.close()
+        return first, received[0]
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def visits(n: int) -> None:
+    """Empty, ours, empty again (the control), in turn."""
+    from playwright.sync_api import sync_playwright
+
+    root = Path(__file__).parent.parent.parent
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        empty = Path(folder) / "empty.py"
+        empty.write_text(EMPTY)
+        chromium = playwright.chromium.launch(executable_path=browser_path(), args=FLAGS)
+        first_element(chromium, empty)
+        ratios, control, sizes = [], [], []
+        for _ in range(n):
+            bare, _ = first_element(chromium, empty)
+            ours, size = first_element(chromium, root / "app.py")
+            again, _ = first_element(chromium, empty)
+            ratios.append(2 * ours / (bare + again))
+            control.append(again / bare)
+            sizes.append(size)
+        chromium.close()
+    rng = np.random.default_rng(0)
+    low, high = bootstrap(np.array(ratios), rng)
+    aa = bootstrap(np.array(control), rng)
+    print(
+        f"first element / empty page, cold: {np.median(ratios):.2f} [{low:.2f}, {high:.2f}], "
+        f"A/A [{aa[0]:.2f}, {aa[1]:.2f}], goal <= {GOAL_FIRST}: {'met' if high <= GOAL_FIRST else 'not shown'}"
+    )
+    most = max(sizes)
+    print(f"bytes of the front page: {most:,}, goal <= {GOAL_BYTES:,}: {'met' if most <= GOAL_BYTES else 'missed'}")
+
+
+def interaction() -> None:
+    """Another attention layer on the front page, everything cached, over the rerun of an empty script."""
+    from streamlit.testing.v1 import AppTest
+
+    import featcore.encode.base as base
+
+    empty = AppTest.from_string(EMPTY).run()
+    app = AppTest.from_file("app.py", default_timeout=120).run()
+    layers = iter(range(10_000))
+
+    def turn() -> None:
+        app.selectbox(key="c_layer").set_value(1 + next(layers) % 2).run()
+        assert not app.exception
+
+    turn()
+    turn()
+    with patch.object(base.Encoder, "encode", side_effect=AssertionError("a model ran")):
+        print(compare("cached interaction / empty rerun", empty.run, turn, GOAL_INTERACTION, 10))
+
+
+if __name__ == "__main__":
+    interaction()
+    visits(int(sys.argv[1]) if len(sys.argv) > 1 else 7)
