@@ -125,3 +125,32 @@ def test_results_in_memory_are_bounded_and_the_oldest_goes_first():
     assert kept.get("b") is None
     assert kept.get("a") is not None
     assert kept.get("d") is not None
+
+
+@pytest.mark.parametrize("kind", ["image", "video"])
+@pytest.mark.parametrize("choice", [{"f_stride": 0.5}, {"f_shape": "superpixels"}, {"f_unit": 3}])
+def test_fragments_overlap_follow_edges_and_show_their_pixels(kind, choice):
+    app = open_page(ROOT / "pages/1_see/fragments.py", f_kind=kind, **choice)
+    assert not app.exception
+    assert not app.error
+    assert app.get("plotly_chart")
+    assert ("Index 3" in texts(app)) == ("f_unit" in choice)
+
+
+@pytest.mark.parametrize("kind", ["text", "image", "video"])
+@pytest.mark.parametrize("page", ["attention", "attribution"])
+def test_explaining_pages_work_for_every_kind_of_input(page, kind):
+    prefix = {"attention": "h", "attribution": "r"}[page]
+    app = open_page(ROOT / f"pages/2_explain/{page}.py", **{f"{prefix}_kind": kind, f"{prefix}_unit": 1})
+    assert not app.exception
+    assert not app.error
+    assert len(app.get("plotly_chart")) >= 3
+
+
+@pytest.mark.parametrize("preset", ["sentence-picture", "picture-clip", "two-readings"])
+def test_a_preset_fills_both_sides(preset):
+    app = open_page("compare")
+    app.button(key=f"preset-{preset}").click().run()
+    assert not app.exception
+    assert not app.error
+    assert len(app.get("plotly_chart")) >= 9

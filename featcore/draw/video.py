@@ -81,6 +81,9 @@ def film(
     place = {"xref": "x", "yref": "y", "x": 0, "y": 0, "sizex": columns, "sizey": rows, "sizing": "stretch"}
     pictures = [{"images": [place | {"layer": "below", "source": source}]} for source in sources]
     figure.add_traces(each[0])
+    if scores is None and units.regions is None:
+        # The cut itself: the same borders in every frame.
+        figure.add_traces(overlay.two_lines(overlay.borders(*lattice(units, at_frame(units, 0))[:2])))
     figure.update_layout(pictures[0])
     figure.frames = [
         go.Frame(name=str(i), data=data, traces=[0, 1, 2, 3, 4], layout=layout)
