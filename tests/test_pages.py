@@ -128,7 +128,9 @@ def test_results_in_memory_are_bounded_and_the_oldest_goes_first():
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])
-@pytest.mark.parametrize("choice", [{"f_stride": 0.5}, {"f_shape": "superpixels"}, {"f_unit": 3}])
+@pytest.mark.parametrize(
+    "choice", [{"f_stride": 0.5, "f_opacity": 0.5}, {"f_shape": "superpixels", "f_opacity": 0.5}, {"f_unit": 3}]
+)
 def test_fragments_overlap_follow_edges_and_show_their_pixels(kind, choice):
     app = open_page(ROOT / "pages/1_see/fragments.py", f_kind=kind, **choice)
     assert not app.exception

@@ -4,9 +4,10 @@ from itertools import product
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float
 
 from featcore.errors import CutError
-from featcore.types import Units
+from featcore.types import Clip, Units
 
 Size = tuple[int, int, int]
 AXES = ("t", "y", "x")
@@ -109,3 +110,12 @@ def _lattice(edges: list[np.ndarray]) -> Units:
     still = depth == 1
     labels = tuple(f"y{y} x{x}" if still else f"t{t} y{y} x{x}" for t, y, x in cells)
     return Units(AXES, extents, labels, (depth, height, width))
+
+
+def contrast(units: Units, clip: Clip) -> Float[np.ndarray, " n"]:
+    """Standard deviation of the brightness of each unit's pixels, in grey levels of 0 to 255; 0 where it is flat."""
+    grey = clip.frames.mean(axis=3)
+    if units.regions is not None:
+        return np.array([grey[units.regions == unit].std() for unit in range(len(units))])
+    boxes = (tuple(slice(start, stop) for start, stop in extent) for extent in units.extents)
+    return np.array([grey[box].std() if grey[box].size else 0.0 for box in boxes])

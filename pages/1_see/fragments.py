@@ -13,7 +13,8 @@ with ui.friendly_errors(), choices:
     if picked:
         cut = ui.pick_cut("f", picked.source)
         units = ui.cut_units(picked.source, cut)
+        opacity = ui.pick_opacity("f")
         unit = ui.pick_unit("f_unit", units)
         ui.show_unit(units, picked.source, unit)
         with picture:
-            ui.show_cut("f", picked.source, units, unit, cut.opacity)
+            ui.show_cut("f", picked.source, units, unit, opacity)

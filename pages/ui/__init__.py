@@ -16,4 +16,14 @@ from pages.ui.shared import (
 )
 from pages.ui.show import escape, figure, friendly_errors, notes, provenance
 from pages.ui.timing import pick_stage, pick_timing, timed_all
-from pages.ui.units import cut_units, pick_cut, pick_unit, show_cut, show_tokens, show_unit, tokenizer_names, tokens
+from pages.ui.units import (
+    cut_units,
+    pick_cut,
+    pick_opacity,
+    pick_unit,
+    show_cut,
+    show_tokens,
+    show_unit,
+    tokenizer_names,
+    tokens,
+)

@@ -128,7 +128,6 @@ class Cut:
     stride: tuple[int, int, int]
     regions: int
     compactness: float
-    opacity: float
 
 
 def pick_cut(prefix: str, clip: Clip) -> Cut:
@@ -146,7 +145,7 @@ def pick_cut(prefix: str, clip: Clip) -> Cut:
     if shape == "superpixels":
         regions = st.slider("Superpixels", 4, 400, 80, key=f"{prefix}_regions", bind="query-params")
         compactness = st.slider("Compactness", 1.0, 40.0, 10.0, key=f"{prefix}_compactness", bind="query-params")
-        return Cut(True, (1, 1, 1), (1, 1, 1), regions, compactness, 0.6)
+        return Cut(True, (1, 1, 1), (1, 1, 1), regions, compactness)
     sides = [side for side in (4, 8, 14, 16, 32, 64, 128) if side <= min(height, width)]
     default = min(sides, key=lambda side: abs(side - min(height, width) / 8))
     side = st.select_slider("Patch side (px)", sides, default, key=f"{prefix}_side", bind="query-params")
@@ -164,7 +163,7 @@ def pick_cut(prefix: str, clip: Clip) -> Cut:
         help="A stride below the size makes fragments overlap.",
     )
     stride = (max(1, int(depth * overlap)), max(1, int(side * overlap)), max(1, int(side * overlap)))
-    return Cut(False, (depth, side, side), stride, 0, 0.0, 0.6)
+    return Cut(False, (depth, side, side), stride, 0, 0.0)
 
 
 def cut_units(clip: Clip, cut: Cut) -> Units:
@@ -211,11 +210,28 @@ def pick_unit(key: str, units: Units) -> int | None:
     )
 
 
+def pick_opacity(prefix: str) -> float:
+    """How strongly fragments are coloured by their contrast; 0 shows their borders only."""
+    return st.slider(
+        "Overlay opacity",
+        0.0,
+        1.0,
+        0.0,
+        0.1,
+        key=f"{prefix}_opacity",
+        bind="query-params",
+        help="Colours each fragment by its contrast, the standard deviation of its pixels; 0 shows borders only.",
+    )
+
+
 def show_cut(prefix: str, clip: Clip, units: Units, unit: int | None, opacity: float) -> None:
     """The clip with its units, what is in none of them, and which frames were used."""
     from featcore import draw
+    from featcore.units.grid import contrast
 
-    picture = draw.on_source(clip, units, selected=unit, opacity=opacity)
+    scores = contrast(units, clip) if opacity else None
+    scale = None if scores is None else draw.Scale.of(scores, signed=False)
+    picture = draw.on_source(clip, units, scores, scale, selected=unit, opacity=opacity, name="contrast")
     figure(picture, f"{prefix}_units", "fragments", mark_unit(f"{prefix}_unit"), cover(units, clip))
     notes(clip.notes)
     if clip.timeline is not None:

@@ -15,6 +15,7 @@ import numpy as np
 from tests.benchmarks.ratios import bootstrap, compare
 from tests.browser.conftest import DONE, FLAGS, browser_path, start_server
 
+ROOT = Path(__file__).parent.parent.parent
 EMPTY = 'import streamlit as st\nst.title("empty")\n'
 GOAL_FIRST, GOAL_INTERACTION, GOAL_BYTES = 1.5, 3.0, 3_000_000
 
@@ -44,7 +45,6 @@ def visits(n: int) -> None:
     """Empty, ours, empty again (the control), in turn."""
     from playwright.sync_api import sync_playwright
 
-    root = Path(__file__).parent.parent.parent
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         empty = Path(folder) / "empty.py"
         empty.write_text(EMPTY)
@@ -53,7 +53,7 @@ def visits(n: int) -> None:
         ratios, control, sizes = [], [], []
         for _ in range(n):
             bare, _ = first_element(chromium, empty)
-            ours, size = first_element(chromium, root / "app.py")
+            ours, size = first_element(chromium, ROOT / "app.py")
             again, _ = first_element(chromium, empty)
             ratios.append(2 * ours / (bare + again))
             control.append(again / bare)
@@ -77,7 +77,7 @@ def interaction() -> None:
     import featcore.encode.base as base
 
     empty = AppTest.from_string(EMPTY).run()
-    app = AppTest.from_file("app.py", default_timeout=120).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     layers = iter(range(10_000))
 
     def turn() -> None:

@@ -125,3 +125,13 @@ def test_a_view_outside_the_source_is_explained_in_words():
         place_grid((1, 32, 32), (1, 4, 4), ((0, 1), (0, 33), (0, 32)))
     with pytest.raises(CutError, match=r"0 fragments along the columns"):
         place_grid((1, 32, 32), (1, 4, 0), ((0, 1), (0, 32), (0, 32)))
+
+
+def test_the_contrast_of_a_flat_fragment_is_0_and_of_a_half_black_one_half_the_range():
+    from featcore.types import Clip
+    from featcore.units.grid import contrast
+
+    frames = np.zeros((1, 4, 8, 3), np.uint8)
+    frames[0, :, 6:] = 200
+    clip = Clip("k", frames, np.zeros(1), still=True)
+    assert contrast(cut_grid((1, 4, 8), (1, 4, 4)), clip).tolist() == [0.0, 100.0]
