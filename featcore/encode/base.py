@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Protocol
 
@@ -18,7 +19,14 @@ from featcore.errors import NotDefined
 from featcore.keys import digest
 from featcore.types import Card, Encoding, Provenance, Sample, Source
 
-VERSIONED = ("featcore", "torch", "transformers", "captum")
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    """Name and version of what a number depends on; looked up once, since that reads files."""
+    return tuple((name, version(package)) for name, package in VERSIONED.items())
+
+
+VERSIONED = {"featcore": "tessera", "torch": "torch", "transformers": "transformers", "captum": "captum"}
 
 
 class Loader(Protocol):
@@ -41,6 +49,8 @@ class Encoder:
         self.model = model.eval().requires_grad_(False)
         self.lock = threading.RLock()
         self._attention = model.config._attn_implementation
+        # Sequence position the classifier reads, or None when it reads the mean of all positions.
+        self.readout: int | None = None if layout.reads_mean(model.config.to_dict()) else 0
 
     @property
     def device(self) -> torch.device:
@@ -128,11 +138,6 @@ class Encoder:
 
     # --- what the verbs and the measurements share -----------------------------------------------------------------
 
-    @property
-    def readout(self) -> int | None:
-        """Sequence position the classifier reads, or None when it reads the mean of all positions."""
-        return None if self.layout.reads_mean(self.model.config.to_dict()) else 0
-
     def baseline_kind(self, kind: str) -> str:
         """The kind of baseline that "auto" stands for; any other kind is checked against the card."""
         known = self.card.baselines
@@ -164,7 +169,7 @@ class Encoder:
             dtype=dtype_name(self.dtype),
             attention=attention,
             threads=torch.get_num_threads(),
-            versions=tuple((name, version("tessera" if name == "featcore" else name)) for name in VERSIONED),
+            versions=_versions(),
             time_utc=datetime.now(UTC).isoformat(timespec="seconds"),
             machine=describe(self.device),
             seed=seed,
