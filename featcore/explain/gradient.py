@@ -142,8 +142,11 @@ class GradientShapley:
             size = chunk_size(encoder, sample, gradients=True)
             parts = [min(size, self.samples - size * i) for i in range(ceil(self.samples / size))]
             total = torch.zeros(embedded.shape[1], device=embedded.device)
+            # Seeding reaches the generator of every GPU, so each is put back, whichever one computes.
+            gpus = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
             for index, part in enumerate(parts):
-                with _SEEDED, torch.random.fork_rng(devices=[]):
+                # The encoder's locks first: who times an explanation holds them already, and two orders would lock up.
+                with encoder.running("sdpa"), _SEEDED, torch.random.fork_rng(devices=gpus):
                     state = np.random.get_state()
                     torch.manual_seed(self.seed * 1009 + index)
                     np.random.seed(self.seed * 1009 + index)
