@@ -102,28 +102,29 @@ def test_a_thread_that_times_and_a_thread_that_explains_do_not_wait_for_each_oth
 
     from featcore.encode.device import device_lock
 
-    case = cases("bert")
-    inside, results = threading.Event(), []
+    case, results = cases("bert"), []
+    midway, timing = threading.Event(), threading.Event()
 
-    def slow(done, total):
-        inside.set()
+    def pause(done, total):
+        midway.set()
+        timing.wait(0.5)  # until the other thread has the device, or cannot get it
 
-    def timed():
+    def explain_it():
+        results.append(explain(case.encoder, case.sample, "gradient_shap", 0, progress=pause).scores)
+
+    def time_it():
+        assert midway.wait(20)
         with device_lock(case.encoder.device):
-            inside.wait(5)
-            results.append(explain(case.encoder, case.sample, "gradient_shap").scores)
+            timing.set()
+            results.append(explain(case.encoder, case.sample, "gradient_shap", 0).scores)
 
-    other = threading.Thread(
-        target=lambda: results.append(explain(case.encoder, case.sample, "gradient_shap", target=0, progress=slow)),
-        daemon=True,
-    )
-    timing = threading.Thread(target=timed, daemon=True)
-    timing.start()
-    other.start()
-    for thread in (timing, other):
+    threads = [threading.Thread(target=target, daemon=True) for target in (explain_it, time_it)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
         thread.join(20)
         assert not thread.is_alive(), "two threads wait for each other's lock"
-    assert len(results) == 2
+    assert np.array_equal(*results)
 
 
 def test_loading_and_encoding_do_not_touch_the_global_random_states(case):
