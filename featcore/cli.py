@@ -289,7 +289,7 @@ def write_scores(found: "Attribution") -> None:
 
 
 def write_latencies(found: "list[Latency]") -> None:
-    from featcore.measure.latency import median_interval
+    from featcore.types import median_interval
 
     say(f"{'stage':<34} {'median ms':>10} {'95 % interval':>19} {'first ms':>10} {'runs':>5}  ended by")
     for one in found:

@@ -15,7 +15,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="FEATCORE_", frozen=True)
 
     assets: Path = Field(ROOT / "assets", description="folder of models, samples and finished runs")
-    store: Path = Field(ROOT / "runs", description="folder where finished results are kept")
 
     max_upload_bytes: int = Field(200_000_000, description="bytes of one file")
     max_characters: int = Field(100_000, description="characters of one text")
@@ -29,9 +28,7 @@ class Settings(BaseSettings):
     max_encoders: int = Field(4, description="encoders kept in memory at once")
 
     allow_hub: bool = Field(True, description="may a model be named by its hub id?")
-    allow_folders: bool = Field(True, description="may a model be loaded from a folder under model_roots?")
-    model_roots: tuple[Path, ...] = Field((), description="folders that people may load models from")
-    public_demo: bool = Field(False, description="strangers use this server: no hub names and no folders")
+    public_demo: bool = Field(False, description="strangers use this server: no hub names")
 
 
 @lru_cache(maxsize=1)

@@ -139,29 +139,6 @@ class Store:
             _LOG.debug("the time of '%s' was not renewed", path)
 
 
-class Layered:
-    """Two stores read as one: the shipped one first, then the local one, which alone is written."""
-
-    def __init__(self, first: Store, second: Store) -> None:
-        self.first, self.second = first, second
-
-    def has(self, key: str) -> bool:
-        return self.first.has(key) or self.second.has(key)
-
-    def get(self, key: str) -> Any:
-        found = self.first.get(key)
-        return self.second.get(key) if found is None else found
-
-    def keys(self) -> list[str]:
-        return sorted({*self.first.keys(), *self.second.keys()})
-
-    def put(self, key: str, value: Any, half: bool = False) -> None:
-        self.second.put(key, value, half)
-
-    def prune(self, max_bytes: int) -> int:
-        return self.second.prune(max_bytes)
-
-
 def _stat(path: Path) -> os.stat_result | None:
     """None when another process has just removed the file."""
     try:

@@ -17,7 +17,7 @@ import pytest
 
 from featcore import types
 from featcore.keys import digest
-from featcore.store import Layered, Store, pack, unpack
+from featcore.store import Store, pack, unpack
 from featcore.types import (
     Attribution,
     Card,
@@ -324,21 +324,6 @@ def test_a_read_only_store_is_never_touched(tmp_path: Path) -> None:
         store.prune(0)
     assert Store(tmp_path / "nowhere", read_only=True).get(KEY) is None
     assert not (tmp_path / "nowhere").exists()
-
-
-def test_the_shipped_store_is_read_before_the_local_one(tmp_path: Path) -> None:
-    Store(tmp_path / "shipped").put(KEY, "shipped")
-    local = Store(tmp_path / "local")
-    local.put(KEY, "local")
-    both = Layered(Store(tmp_path / "shipped", read_only=True), local)
-    assert both.get(KEY) == "shipped"
-    assert not both.has(OTHER)
-    assert both.get(OTHER) is None
-    both.put(OTHER, "new")
-    assert (both.get(OTHER), local.get(OTHER)) == ("new", "new")
-    assert both.keys() == sorted([KEY, OTHER])
-    assert both.prune(0) == 2
-    assert both.keys() == [KEY]
 
 
 def test_pruning_removes_what_was_not_used_for_longest(tmp_path: Path) -> None:

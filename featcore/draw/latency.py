@@ -1,37 +1,19 @@
 """Latencies become figures: stages of several encoders on one axis, one run in order, percentiles."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import comb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
 
 from featcore.draw.curves import legend_below
 from featcore.draw.meta import canvas, escape, finish, number, ruled, shorten, titled
 from featcore.draw.scale import CATEGORIES
-from featcore.types import Latency
+from featcore.types import Latency, median_interval
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MOST_DOTS = 300  # samples drawn of one stage; the median uses all of them
-
-
-def median_interval(samples: Float[np.ndarray, " r"], confidence: float = 0.95) -> tuple[float, float] | None:
-    """Interval of the median between two order statistics, for any distribution; None with fewer than 6 samples.
-
-    Source: the sign test turned round; Conover 1999, Practical Nonparametric Statistics, section 3.2.
-    """
-    n = len(samples)
-    below, tail = 0, 0.0  # P(Bin(n, 1/2) < below)
-    while below < n // 2 and 2 * (tail + comb(n, below) / 2**n) <= 1 - confidence:
-        tail += comb(n, below) / 2**n
-        below += 1
-    if below == 0:
-        return None
-    ordered = np.sort(samples)
-    return float(ordered[below - 1]), float(ordered[n - below])
 
 
 def named(latencies: Mapping[str, Sequence[Latency]] | Sequence[Sequence[Latency]]) -> dict[str, list[Latency]]:

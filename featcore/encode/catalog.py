@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from featcore.encode.layouts import LAYOUTS, layout_of
+from featcore.encode.layouts import layout_of
 from featcore.errors import LoadError, UnknownName
 from featcore.keys import file_digest
 from featcore.settings import settings
@@ -100,7 +100,7 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
         parameters=_count_parameters(folder / "model.safetensors"),
         provides=frozenset({"attention", "gradient", *(["logits"] if classifies else [])}),
         baselines=layout.baselines,
-        input_size=_input_size(config, layout.family),
+        input_size=(layout.positions(config),) if layout.modality == "text" else layout.input_shape(config),
         labels=tuple(labels[key] for key in sorted(labels, key=int)) if classifies else (),
         weights_sha256=sha256,
         accuracy=_accuracy(trained),
@@ -120,15 +120,6 @@ def _count_parameters(weights: Path) -> int:
             return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
     except SafetensorError as error:
         raise LoadError(f"'{weights.parent.name}/{weights.name}' is damaged or cut short: {error}.") from error
-
-
-def _input_size(config: dict, family: str) -> tuple[int, ...]:
-    layout = LAYOUTS[family]
-    if layout.modality == "text":
-        return (int(config.get("max_position_embeddings", 512)) - layout.position_offset,)
-    side = config["image_size"]
-    rows, columns = (side, side) if isinstance(side, int) else side
-    return (int(config.get("num_frames", 1)) if layout.modality == "video" else 1, int(rows), int(columns))
 
 
 def _accuracy(trained: dict) -> str:

@@ -34,6 +34,24 @@ class Layout:
             return bool(config.get("use_mean_pooling", True))
         return self.readout == "mean"
 
+    def input_shape(self, config: dict) -> tuple[int, int, int]:
+        """Frames, rows and columns that a vision checkpoint sees."""
+        return (int(config.get("num_frames", 1)) if self.modality == "video" else 1, *_pair(config["image_size"]))
+
+    def unit_step(self, config: dict) -> tuple[int, int, int]:
+        """Frames, rows and columns of one unit of a vision checkpoint."""
+        return (int(config.get("tubelet_size", 1)) if self.modality == "video" else 1, *_pair(config["patch_size"]))
+
+    def positions(self, config: dict) -> int:
+        """Positions of a text checkpoint's table that tokens can use."""
+        return int(config.get("max_position_embeddings", 512)) - self.position_offset
+
+
+def _pair(side: int | list[int]) -> tuple[int, int]:
+    """Rows and columns of a size that a config gives as one number or as two."""
+    rows, columns = (side, side) if isinstance(side, int) else side
+    return int(rows), int(columns)
+
 
 _PIXELS = ("mean", "black", "blur", "zero")
 

@@ -33,8 +33,7 @@ class TextLoader:
             )
         except (OSError, ValueError, KeyError) as error:
             raise LoadError(f"'{card_name}' has no tokenizer that loads: {error}") from error
-        table = int(config.get("max_position_embeddings", 512)) - layout.position_offset
-        self.max_positions = min(self.tokenizer.model_max_length, table)
+        self.max_positions = min(self.tokenizer.model_max_length, layout.positions(config))
         self.card_name = card_name
 
     def prepare(self, source: Source, key: str) -> Sample:

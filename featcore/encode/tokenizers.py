@@ -7,22 +7,21 @@ from typing import Any
 from featcore.encode.catalog import encoders, folder_of
 from featcore.errors import UnknownName
 from featcore.types import Text, Tokens
-from featcore.units.plain import cut_bytes, cut_characters, cut_words
+from featcore.units.plain import PLAIN_CUTS
 from featcore.units.tokens import tokenize
 
 _LOCK = threading.Lock()
-PLAIN = {"words": cut_words, "characters": cut_characters, "bytes": cut_bytes}
 
 
 def tokenizers() -> list[str]:
     """Names that `cut` takes: the tokenizers of the embedded text encoders, then the plain cuts."""
-    return [*(card.name for card in encoders() if card.modality == "text"), *PLAIN]
+    return [*(card.name for card in encoders() if card.modality == "text"), *PLAIN_CUTS]
 
 
 def cut(name: str, text: Text) -> Tokens:
     """A text as one tokenizer cuts it, whole: nothing is truncated, since no model has to read it."""
-    if name in PLAIN:
-        return PLAIN[name](text)
+    if name in PLAIN_CUTS:
+        return PLAIN_CUTS[name](text)
     if name not in tokenizers():
         raise UnknownName(f"No tokenizer is called '{name}'. Known: {', '.join(tokenizers())}.")
     with _LOCK:  # a fast tokenizer keeps its truncation as state

@@ -21,7 +21,7 @@ class VisionLoader:
             raise LoadError(f"'{card_name}' has no image processor that loads: {error}") from error
         self.layout = layout
         self.card_name = card_name
-        self.shape, self.step = input_shape(config, layout), unit_step(config, layout)
+        self.shape, self.step = layout.input_shape(config), layout.unit_step(config)
 
     @property
     def grid(self) -> tuple[int, int, int]:
@@ -112,17 +112,3 @@ def _size(processor: object) -> dict | None:
         return None
     size = getattr(processor, "size", None)
     return {name: size[name] for name in ("height", "width", "shortest_edge") if size.get(name)} if size else None
-
-
-def input_shape(config: dict, layout: Layout) -> tuple[int, int, int]:
-    """Frames, rows and columns that the checkpoint sees."""
-    side = config["image_size"]
-    rows, columns = (side, side) if isinstance(side, int) else side
-    return int(config.get("num_frames", 1)) if layout.modality == "video" else 1, int(rows), int(columns)
-
-
-def unit_step(config: dict, layout: Layout) -> tuple[int, int, int]:
-    """Frames, rows and columns of one unit."""
-    side = config["patch_size"]
-    rows, columns = (side, side) if isinstance(side, int) else side
-    return int(config.get("tubelet_size", 1)) if layout.modality == "video" else 1, int(rows), int(columns)

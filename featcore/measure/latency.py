@@ -13,10 +13,8 @@ from featcore.encode.device import device_lock, synchronise
 from featcore.errors import NotDefined
 from featcore.explain.base import METHODS, Progress, resolve_target, silent
 from featcore.measure.quiet import watch
-from featcore.measure.timer import median_interval, timed
+from featcore.measure.timer import timed
 from featcore.types import Latency, Sample, Source
-
-__all__ = ["DEFAULT", "latency", "left_out", "median_interval"]
 
 DEFAULT = ("read", "cut", "transfer", "encode", "attention")
 MOST = 300

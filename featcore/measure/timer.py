@@ -4,10 +4,10 @@ import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
-from math import comb
 from time import perf_counter
 from typing import Any, Literal
+
+from featcore.types import median_interval
 
 WINDOW = 5
 """Calls in one window of the warm-up."""
@@ -86,30 +86,6 @@ def timed(
                 return Timing(first_s, warmup, tuple(samples), "count", result)
             if spent >= budget_s:
                 return Timing(first_s, warmup, tuple(samples), "budget", result)
-
-
-def median_interval(samples: Iterable[float]) -> tuple[float, float] | None:
-    """The 95 % interval of the median, in the unit of the samples, or None with fewer than 6.
-
-    Two order statistics, symmetric in rank, that hold the median with at least 95 % probability whatever the
-    distribution: the number of samples below the median is binomial(n, 1/2). With 10 samples they are the 2nd and the
-    9th. Assumes independent samples, which calls of one process only roughly are.
-    """
-    ordered = sorted(samples)
-    rank = _rank(len(ordered))
-    return None if rank is None else (ordered[rank - 1], ordered[-rank])
-
-
-@lru_cache(maxsize=1024)
-def _rank(n: int) -> int | None:
-    """The largest rank r, counted from 1, with P(binomial(n, 1/2) < r) <= 2.5 %; None when there is none."""
-    rank, below = 0, 0
-    while rank < n:
-        below += comb(n, rank)
-        if 40 * below > 2**n:
-            break
-        rank += 1
-    return rank or None
 
 
 def _precise(samples: Iterable[float]) -> bool:

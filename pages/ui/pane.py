@@ -9,6 +9,7 @@ from featcore.types import Attribution, Card, Encoding, Modality
 from pages.ui.cached import encoded, explained
 from pages.ui.choose import Picked, pick_encoder, pick_input, pick_kind
 from pages.ui.show import escape, figure, notes, plural
+from pages.ui.units import mark_unit, marked_unit, pick_unit
 
 
 @dataclass
@@ -30,17 +31,11 @@ class Pane:
     @property
     def marked(self) -> int | None:
         """The unit a person clicked or chose, if this input has it."""
-        unit = st.session_state.get(self._key("unit"))
         assert self.encoding is not None
-        return unit if isinstance(unit, int) and 0 <= unit < len(self.encoding.units) else None
+        return marked_unit(self._key("unit"), self.encoding.units)
 
     def _key(self, part: str) -> str:
         return f"{self.prefix}_{part}"
-
-    def mark(self, customdata: Any) -> None:
-        """Take the clicked unit over; clicking it again takes the mark away."""
-        unit = int(customdata[0] if isinstance(customdata, list | tuple) else customdata)
-        st.session_state[self._key("unit")] = None if st.session_state.get(self._key("unit")) == unit else unit
 
     def choose(self) -> None:
         """Ask for kind, encoder and input, and encode it."""
@@ -70,20 +65,13 @@ class Pane:
             draw.on_source(self.picked.source, units, selected=self.marked),
             self._key("cut"),
             f"{self.prefix}-cut",
-            self.mark,
+            mark_unit(self._key("unit")),
             f"{plural(len(units), units.kind)}{beside}",
         )
         notes(self.encoding.notes)
         if getattr(self.picked.source, "timeline", None) is not None and not getattr(self.picked.source, "still", True):
             figure(draw.timeline(self.picked.source.timeline), self._key("timeline"), f"{self.prefix}-frames")
-        st.selectbox(
-            f"Marked {units.kind}",
-            [None, *range(len(units))],
-            format_func=lambda unit: "none" if unit is None else f"{unit}: {units.labels[unit]}",
-            key=self._key("unit"),
-            placeholder="none",
-            help="Click a unit in any picture of this side, or choose it here; it is marked in all of them.",
-        )
+        pick_unit(self._key("unit"), units)
 
     def show_prediction(self) -> None:
         from featcore import draw
@@ -125,7 +113,7 @@ class Pane:
             ),
             self._key("attention"),
             f"{self.prefix}-attention",
-            self.mark,
+            mark_unit(self._key("unit")),
             f"Looked at by {reader}, {shown}; adds up to 1. {special:.0%} goes to special positions, not drawn.",
         )
 
@@ -139,7 +127,7 @@ class Pane:
             draw.on_source(self.picked.source, found.units, found.scores, scale, selected=self.marked),
             self._key("attribution"),
             f"{self.prefix}-{found.method}",
-            self.mark,
+            mark_unit(self._key("unit")),
             sentence(found),
         )
         if self.marked is not None:

@@ -104,7 +104,7 @@ def _times(pane: Pane, measure: bool) -> list[Latency] | None:
 
 
 def _figures(pane: Pane) -> dict[str, str]:
-    from featcore.measure.flops import flops
+    from featcore.measure.flops import total_flops
 
     assert pane.card is not None and pane.encoding is not None
     found = pane.attribution
@@ -115,7 +115,7 @@ def _figures(pane: Pane) -> dict[str, str]:
         "Width": f"{pane.encoding.hidden.shape[-1]}",
         "Layers": f"{len(pane.encoding.hidden) - 1}",
         "Parameters": f"{pane.card.parameters:,}",
-        "FLOPs of one pass (formula)": f"{sum(flops(pane.card, len(pane.encoding.sequence)).values()):,}",
+        "FLOPs of one pass (formula)": f"{total_flops(pane.card, len(pane.encoding.sequence)):,}",
         "Encode, median": "not measured yet" if p50 is None else f"{p50 * 1e3:.2f} ms",
         "Passes of the attribution": "" if found is None else f"{found.passes}",
         "Scores miss the difference by": "not promised"

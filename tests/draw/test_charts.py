@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from featcore import draw
-from featcore.draw.latency import median_interval
 from featcore.draw.scale import ACCENT
+from featcore.types import median_interval
 from tests.draw.conftest import NASTY, latency
 
 

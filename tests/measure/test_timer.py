@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from featcore.errors import Cancelled
-from featcore.measure.timer import median_interval, timed
+from featcore.measure.timer import timed
+from featcore.types import median_interval
 
 
 class Clock:
