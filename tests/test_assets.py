@@ -58,3 +58,14 @@ def test_a_shipped_run_comes_out_the_same_when_computed_again(pane):
     latencies = store.get(digest(latency_question(encoder.card, source, (DEFAULT_METHOD,))))
     assert {"read", "cut", "encode", "attention", f"attribution:{DEFAULT_METHOD}"} <= {one.stage for one in latencies}
     assert all(one.provenance.time_utc and one.provenance.versions for one in latencies)
+
+
+def test_the_video_weights_are_named_as_every_supported_transformers_reads_them():
+    """5.17 reads query, key and value biases, 5.23 reads either spelling; a key's bias is 0, as VideoMAE has none."""
+    from safetensors.numpy import load_file
+
+    weights = load_file(ASSETS / "models" / "video-mini" / "model.safetensors")
+    for part in ("query", "key", "value"):
+        assert sum(name.endswith(f".{part}.bias") for name in weights) == 4
+    assert not [name for name in weights if name.endswith(("q_bias", "v_bias"))]
+    assert not any(weights[name].any() for name in weights if name.endswith(".key.bias"))

@@ -31,8 +31,9 @@ def load_folder(folder: Path, device: str | None = None, dtype: str | None = Non
 
 def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel:
     model_class = _model_class(card)
-    # A bar per checkpoint on the server's terminal tells nobody anything.
+    # A bar and a report per checkpoint on the server's terminal tell nobody anything: what matters is refused below.
     transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
     try:
         # The number format is explicit: "auto" would compute in whatever the file happens to be stored in.
         loaded: Any = model_class.from_pretrained(

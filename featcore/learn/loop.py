@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import logging as bars
 
 from featcore.errors import InputError, LoadError
-from featcore.learn.card import numbers, read_card, write_card
+from featcore.learn.card import WEIGHTS, numbers, read_card, write_card
 from featcore.learn.recipe import DATA, RECIPES, Examples, Recipe
 
 Log = Callable[[str], None]
@@ -139,7 +140,7 @@ def _run(
             accuracy = float((answers.argmax(1) == truth.argmax(1)).mean())
             log(f"{recipe.name}  step {progress.steps}/{total}  dev accuracy {accuracy:.4f}")
             if progress.checked(accuracy):
-                _save(model, processor, out)
+                _save(recipe, model, processor, out)
     return progress
 
 
@@ -191,10 +192,11 @@ def _load(recipe: Recipe, folder: Path) -> tuple[PreTrainedModel, Any]:
         raise LoadError(f"'{folder}' is not a trained {recipe.name}: {error}") from error
 
 
-def _save(model: PreTrainedModel, processor: Any, out: Path) -> None:
+def _save(recipe: Recipe, model: PreTrainedModel, processor: Any, out: Path) -> None:
     """Weights in half precision: what is shipped is what is measured afterwards."""
     kept = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     model.half().save_pretrained(out)
+    save_file(recipe.finish(load_file(out / WEIGHTS)), out / WEIGHTS, metadata={"format": "pt"})
     model.float().load_state_dict(kept)
     processor.save_pretrained(out)
 

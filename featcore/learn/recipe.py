@@ -91,6 +91,10 @@ class Recipe(ABC):
         rows = rng.permutation(len(train))
         yield from np.array_split(rows, max(1, len(rows) // self.batch))
 
+    def finish(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The weights as they are written to disk; a recipe renames what versions of transformers call differently."""
+        return weights
+
     def controls(self) -> dict[str, Control]:
         """Changed test splits whose accuracy says what the model reads; the key says what was changed."""
         return {}

@@ -74,6 +74,15 @@ class VideoRecipe(Recipe):
             half[:, :, 1] = -half[:, :, 0]
         return model
 
+    def finish(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Biases under the names that transformers 5.17 and 5.23 both read; 5.17 also wants the key's, which is 0."""
+        named = {}
+        for name, weight in weights.items():
+            named[name.replace(".q_bias", ".query.bias").replace(".v_bias", ".value.bias")] = weight
+            if name.endswith(".q_bias"):
+                named[name.replace(".q_bias", ".key.bias")] = torch.zeros_like(weight)
+        return named
+
     def collate(self, processor: VideoMAEImageProcessor, inputs: Any) -> dict[str, Tensor]:
         clips: Any = [list(clip) for clip in inputs]
         return dict(processor(clips, return_tensors="pt"))
