@@ -8,6 +8,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages import ui  # noqa: F401  while the server starts, so that the first visitor does not wait for it
+
 FRAME = Path(__file__).parent / "pages" / "ui" / "frame.py"
 
 if get_script_run_ctx(suppress_warning=True):

@@ -156,3 +156,38 @@ def test_a_preset_fills_both_sides(preset):
     assert not app.exception
     assert not app.error
     assert len(app.get("plotly_chart")) >= 9
+
+
+def test_a_picture_is_made_once_for_the_same_content():
+    import numpy as np
+
+    from pages.ui.cached import drawn
+
+    made = []
+
+    def bars(labels, values):
+        from featcore import draw
+
+        made.append(1)
+        return draw.bars(labels, values)
+
+    first = drawn(bars, ["a", "b"], np.array([1.0, 2.0]))
+    assert drawn(bars, ["a", "b"], np.array([1.0, 2.0])) is first
+    assert drawn(bars, ["a", "b"], np.array([1.0, 3.0])) is not first
+    assert len(made) == 2
+
+
+def test_the_page_runs_no_model_and_reads_no_finished_run_again_when_only_a_picture_changes(monkeypatch):
+    import featcore.encode.base as base
+    from featcore.store import Store
+
+    app = open_page("compare")
+    calls = []
+    monkeypatch.setattr(base.Encoder, "encode", lambda *_, **__: calls.append("encode"))
+    monkeypatch.setattr(Store, "get", lambda *_: calls.append("read"))
+    before = [chart.proto.spec for chart in app.get("plotly_chart")]
+    app.selectbox(key="c_layer").set_value(1).run()
+    assert not app.exception
+    assert not calls
+    after = [chart.proto.spec for chart in app.get("plotly_chart")]
+    assert sum(old != new for old, new in zip(before, after, strict=True)) == 2, "attention of both sides"

@@ -1,7 +1,8 @@
 """Arrays become pictures and Plotly figures; this package knows neither models nor Streamlit.
 
-Every figure has a transparent ground and takes text colours from the page's theme. `alt_of` gives its sentence for
-people who do not see it, `table_of` its numbers for a CSV file. Importing the package loads no plotting library.
+Every figure is a `Picture` with a transparent ground that takes text colours from the page's theme; `alt` is its
+sentence for people who do not see it, `table` its numbers for a CSV file. Importing the package loads no plotting
+library.
 """
 
 from importlib import import_module
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from featcore.draw.curves import bars, concentration, prediction
     from featcore.draw.frame import fragments
     from featcore.draw.latency import stages
-    from featcore.draw.meta import alt_of, config, escape, table_of
+    from featcore.draw.meta import config, escape
+    from featcore.draw.picture import Picture
     from featcore.draw.pixels import clip_webm, overlay_pixels
     from featcore.draw.runs import percentiles, trace
     from featcore.draw.scale import Scale
@@ -26,7 +28,8 @@ HOME = {
     "curves": ("bars", "concentration", "prediction"),
     "frame": ("fragments",),
     "latency": ("stages",),
-    "meta": ("alt_of", "config", "escape", "table_of"),
+    "meta": ("config", "escape"),
+    "picture": ("Picture",),
     "pixels": ("clip_webm", "overlay_pixels"),
     "runs": ("percentiles", "trace"),
     "scale": ("Scale",),
@@ -37,8 +40,8 @@ HOME = {
 }
 
 __all__ = [
+    "Picture",
     "Scale",
-    "alt_of",
     "attention_map",
     "bars",
     "clip_webm",
@@ -56,7 +59,6 @@ __all__ = [
     "profile",
     "stages",
     "strip",
-    "table_of",
     "timeline",
     "trace",
 ]

@@ -22,7 +22,7 @@ from featcore.draw.meta import (
 from featcore.draw.scale import ACCENT, QUIET, Scale
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    from featcore.draw.picture import Picture
 
 MOST_SHOWN = 512  # rows of a map; more are pooled, since no screen shows them
 MOST_NAMED = 64  # rows whose names fit beside the map
@@ -36,7 +36,7 @@ def heads(
     low: float | None = None,
     high: float | None = None,
     signed: bool = False,
-) -> "go.Figure":
+) -> "Picture":
     """All heads of all layers as squares to click, coloured by a statistic; customdata is (layer, head).
 
     Args:
@@ -118,7 +118,7 @@ def attention_map(
     name: str = "weight",
     selected: int | None = None,
     height: int = 520,
-) -> "go.Figure":
+) -> "Picture":
     """Who looks at whom: rows are queries ("from"), columns are keys ("to").
 
     Args:

@@ -10,7 +10,7 @@ from featcore.draw.meta import canvas, escape, finish, number, ruled, shorten, t
 from featcore.draw.scale import CATEGORIES, FAINT, QUIET, Scale
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    from featcore.draw.picture import Picture
 
 ROW_PX = 30
 NAME_MOST = 24  # characters of a name on an axis, so that a phone keeps room for the bars
@@ -33,7 +33,7 @@ def prediction(
     probabilities: Float[np.ndarray, " k"],
     logits: Float[np.ndarray, " k"] | None = None,
     top: int = 5,
-) -> "go.Figure":
+) -> "Picture":
     """The most likely classes, most likely first; customdata[0] is the class index."""
     import plotly.graph_objects as go
 
@@ -82,7 +82,7 @@ def bars(
     name: str = "score",
     index: Sequence[int] | None = None,
     notes: Sequence[str] | None = None,
-) -> "go.Figure":
+) -> "Picture":
     """A ranking in the order given, bars in the colours of their scores.
 
     Args:
@@ -135,7 +135,7 @@ def concentration(
     x_title: str = "share of units, strongest first",
     y_title: str = "share of score",
     height: int = 380,
-) -> "go.Figure":
+) -> "Picture":
     """How much of the score the strongest units hold, several curves on one axis; the diagonal is evenly spread."""
     import plotly.graph_objects as go
 

@@ -13,7 +13,7 @@ from featcore.draw.scale import ACCENT, Scale
 from featcore.types import Clip, Units
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    from featcore.draw.picture import Picture
 
 
 def fragments(
@@ -28,7 +28,7 @@ def fragments(
     muted: bool = True,
     name: str = "score",
     height: int = 400,
-) -> "go.Figure":
+) -> "Picture":
     """One frame with its units as blocks, never interpolated; without scores only their borders.
 
     `muted` takes most of the photograph's own colour away while scores lie on it. A click anywhere gives the nearest

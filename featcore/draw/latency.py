@@ -11,7 +11,7 @@ from featcore.draw.scale import CATEGORIES
 from featcore.types import Latency, median_interval
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    from featcore.draw.picture import Picture
 
 MOST_DOTS = 300  # samples drawn of one stage; the median uses all of them
 
@@ -86,7 +86,7 @@ def rows_of(latencies: Mapping[str, Sequence[Latency]]) -> Iterator[dict[str, An
 
 def stages(
     latencies: Mapping[str, Sequence[Latency]] | Sequence[Sequence[Latency]], log: bool = False, cold: bool = True
-) -> "go.Figure":
+) -> "Picture":
     """Median latency by stage, encoders side by side on one axis, with every sample as a dot.
 
     The whisker is the 95 % interval of the median, from 6 samples on; the diamond is the first (cold) call; hatching

@@ -10,6 +10,8 @@ from featcore.draw.scale import COVER, FAINT, QUIET, Scale
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from featcore.draw.picture import Picture
+
 MONO = "ui-monospace, 'SFMono-Regular', 'DejaVu Sans Mono', 'Noto Sans Mono CJK SC', Menlo, Consolas, monospace"
 CLEAR = "rgba(0,0,0,0)"
 KEY_PX = 30  # height that the key of a scale needs above the plot
@@ -35,11 +37,11 @@ def shorten(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def canvas(height: int, left: int = 8, right: int = 8, top: int = 8, bottom: int = 8) -> "go.Figure":
+def canvas(height: int, left: int = 8, right: int = 8, top: int = 8, bottom: int = 8) -> "Picture":
     """An empty figure: transparent, no menu clutter, text colours left to the theme."""
-    import plotly.graph_objects as go
+    from featcore.draw.picture import Picture
 
-    figure = go.Figure()
+    figure = Picture()
     figure.update_layout(
         height=height,
         margin={"l": left, "r": right, "t": top, "b": bottom, "pad": 0},
@@ -145,24 +147,14 @@ def add_key(figure: "go.Figure", scale: Scale, name: str = "score", cover: float
     )
 
 
-def finish(figure: "go.Figure", alt: str, table: Mapping[str, Any]) -> "go.Figure":
-    """Store the text alternative and the numbers in the figure; columns become plain lists of equal length."""
+def finish(figure: "Picture", alt: str, table: Mapping[str, Any]) -> "Picture":
+    """Give the figure its text alternative and its numbers; columns become plain lists of equal length."""
     columns = {
         name: np.asarray(column).tolist() if not isinstance(column, list) else column for name, column in table.items()
     }
     assert len({len(column) for column in columns.values()}) <= 1, "columns of one length"
-    figure.update_layout(meta={"alt": alt, "table": columns})
+    figure.alt, figure.table = alt, columns
     return figure
-
-
-def alt_of(figure: "go.Figure") -> str:
-    """The figure in one or two sentences, for people who do not see it."""
-    return figure.layout.meta["alt"]
-
-
-def table_of(figure: "go.Figure") -> dict[str, list]:
-    """The figure's numbers as columns, unescaped, for a CSV file."""
-    return figure.layout.meta["table"]
 
 
 def config(name: str, kind: str = "svg") -> dict[str, Any]:

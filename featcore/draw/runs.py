@@ -12,10 +12,10 @@ from featcore.draw.scale import CATEGORIES, QUIET
 from featcore.types import SAMPLES_NEEDED, Latency
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    from featcore.draw.picture import Picture
 
 
-def trace(latency: Latency, height: int = 240) -> "go.Figure":
+def trace(latency: Latency, height: int = 240) -> "Picture":
     """The calls in the order they ran: drift, throttling and single outliers show here."""
     import plotly.graph_objects as go
 
@@ -57,7 +57,7 @@ def trace(latency: Latency, height: int = 240) -> "go.Figure":
     return finish(figure, text, {"call": calls, "ms": samples})
 
 
-def percentiles(latencies: Sequence[Latency], height: int | None = None) -> "go.Figure":
+def percentiles(latencies: Sequence[Latency], height: int | None = None) -> "Picture":
     """p50, p90, p95 and p99 where the number of samples allows them, else what they need."""
     import plotly.graph_objects as go
 

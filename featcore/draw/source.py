@@ -12,7 +12,10 @@ from featcore.draw.video import film
 from featcore.types import Clip, Source, Units
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    pass
+
+if TYPE_CHECKING:
+    from featcore.draw.picture import Picture
 
 HALF_PAGE_PX = 460
 
@@ -25,7 +28,7 @@ def on_source(
     selected: int | list[int] | None = None,
     opacity: float = 0.6,
     name: str = "score",
-) -> "go.Figure":
+) -> "Picture":
     """The units of any source, drawn on it and coloured by their scores."""
     if not isinstance(source, Clip):
         # Half a page wide: shorter lines, larger letters.

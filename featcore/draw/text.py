@@ -12,7 +12,7 @@ from featcore.draw.scale import ACCENT, COVER, EDGE, PLAIN, QUIET, TINTS, Scale
 from featcore.types import Units
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    from featcore.draw.picture import Picture
 
 PAD = 1.3  # cells of a chip around its text
 GAP = 0.3  # cells between two chips
@@ -84,7 +84,7 @@ def strip(
     height: int | None = None,
     columns: int = 64,
     name: str = "score",
-) -> "go.Figure":
+) -> "Picture":
     """Tokens as chips in lines, coloured by score, or tinted so that their boundaries show.
 
     Args:

@@ -11,7 +11,7 @@ from featcore.draw.scale import CATEGORIES, QUIET, Scale
 from featcore.types import Timeline, Units
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    from featcore.draw.picture import Picture
 
 
 def slots(units: Units) -> Int[np.ndarray, "slots 2"]:
@@ -29,7 +29,7 @@ def spell(span: Int[np.ndarray, " 2"], slot: int, time_s: float) -> str:
     return f"{'frame' if stop - start == 1 else 'frames'} {names} · slot {slot} · {time_s:.2f} s"
 
 
-def profile(units: Units, scores: Float[np.ndarray, " n"], name: str = "score", height: int = 220) -> "go.Figure":
+def profile(units: Units, scores: Float[np.ndarray, " n"], name: str = "score", height: int = 220) -> "Picture":
     """The sum of the scores of each time slot; customdata[0] is the slot."""
     import plotly.graph_objects as go
 
@@ -62,7 +62,7 @@ def profile(units: Units, scores: Float[np.ndarray, " n"], name: str = "score", 
     return finish(figure, text, columns)
 
 
-def timeline(timeline: Timeline) -> "go.Figure":
+def timeline(timeline: Timeline) -> "Picture":
     """All decoded frames as ticks, the used ones as dots, repeated ones hollow and higher."""
     import plotly.graph_objects as go
 

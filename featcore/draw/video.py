@@ -17,6 +17,8 @@ from featcore.types import Clip, Units
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from featcore.draw.picture import Picture
+
 
 def ranged(scores: Float[np.ndarray, " n"] | None, scale: Scale | None) -> Scale:
     """The scale given, or the one of these scores: always one for the whole clip."""
@@ -35,7 +37,7 @@ def film(
     muted: bool = True,
     name: str = "score",
     height: int = 380,
-) -> "go.Figure":
+) -> "Picture":
     """The clip plays in the browser under its blocks of colour; the frames of one slot share one map."""
     import plotly.graph_objects as go
 
@@ -80,17 +82,18 @@ def film(
     # The picture lies in the layout: an image trace is empty until it has loaded, and a film of them stays black.
     place = {"xref": "x", "yref": "y", "x": 0, "y": 0, "sizex": columns, "sizey": rows, "sizing": "stretch"}
     pictures = [{"images": [place | {"layer": "below", "source": source}]} for source in sources]
-    figure.add_traces(each[0])
+    start = opening(units, chosen(selected))
+    figure.add_traces(each[start])
     if scores is None and units.regions is None:
         # The cut itself: the same borders in every frame.
-        figure.add_traces(overlay.two_lines(overlay.borders(*lattice(units, at_frame(units, 0))[:2])))
-    figure.update_layout(pictures[0])
+        figure.add_traces(overlay.two_lines(overlay.borders(*lattice(units, at_frame(units, start))[:2])))
+    figure.update_layout(pictures[start])
     figure.frames = [
         go.Frame(name=str(i), data=data, traces=[0, 1, 2, 3, 4], layout=layout)
         for i, (data, layout) in enumerate(zip(each, pictures, strict=True))
     ]
     overlay.fit(figure, rows, columns)
-    controls(figure, len(clip.frames), int(np.clip(pause_s * 1000, 60, 1000)))
+    controls(figure, len(clip.frames), int(np.clip(pause_s * 1000, 60, 1000)), start)
     if scores is not None:
         add_key(figure, scale, name, opacity)
     everything = np.arange(len(units))
@@ -106,8 +109,13 @@ def named(units: Units, cells: Int[np.ndarray, "rows columns"]) -> list[list[str
     return [[escape(units.labels[i]) if i >= 0 else "" for i in row] for row in cells]
 
 
-def controls(figure: "go.Figure", frames: int, pause_ms: int) -> None:
-    """Play, pause and a slider, all in the browser; colours hold on light and dark pages."""
+def opening(units: Units, selected: list[int]) -> int:
+    """The frame a film opens at: the first one that shows a selected unit, so that a click does not lose its place."""
+    return int(units.extents[selected, 0, 0].min()) if selected else 0
+
+
+def controls(figure: "go.Figure", frames: int, pause_ms: int, start: int) -> None:
+    """Play, pause and a slider at `start`, all in the browser; colours hold on light and dark pages."""
     still = {"mode": "immediate", "transition": {"duration": 0}}
     play = [None, still | {"frame": {"duration": pause_ms, "redraw": True}, "fromcurrent": True}]
     stop = [[None], still | {"frame": {"duration": 0, "redraw": False}}]
@@ -133,6 +141,7 @@ def controls(figure: "go.Figure", frames: int, pause_ms: int) -> None:
         ],
         sliders=[
             {
+                "active": start,
                 "x": 0,
                 "len": 1,
                 "y": 0,
@@ -169,7 +178,7 @@ def filmstrip(
     muted: bool = True,
     name: str = "score",
     height: int = 380,
-) -> "go.Figure":
+) -> "Picture":
     """The first frame of every time slot side by side on one scale; a click gives the unit."""
     import plotly.graph_objects as go
 

@@ -15,26 +15,11 @@ panes = [ui.Pane("a", "text"), ui.Pane("b", "image")]
 ui.row("", "", panes, ui.Pane.choose, border=True)
 ask = ui.pick_comparison([pane.card for pane in panes if pane.card])
 
-ui.row(
-    "The cut",
-    "What the encoder reads, drawn on the input as you gave it. Click a unit to mark it.",
-    panes,
-    ui.Pane.show_cut,
-)
+ui.show_cuts(panes)
 ui.row("The answer", "Softmax of the class scores.", panes, ui.Pane.show_prediction)
-ui.row(
-    "Attention",
-    "Where the model looks. A weight without sign: it is not an explanation.",
-    panes,
-    lambda pane: pane.show_attention(ask.layer, ask.head),
-)
-ui.row(
-    "Attribution",
-    "How much each unit carries of the explained output: for it or against it.",
-    panes,
-    lambda pane: pane.explain(ask.method, ask.target, ask.knobs),
-)
-ui.show_attributions(panes, common=ask.common_scale)
+ui.show_attention(panes)
+ui.row("", "", panes, lambda pane: pane.explain(ask.method, ask.target, ask.knobs))
+ui.show_attributions(panes)
 
 ui.show_costs(panes)
 ui.show_concentration(panes)

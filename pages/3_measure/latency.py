@@ -18,9 +18,9 @@ if times:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Percentiles", help="A percentile is shown only where there are enough samples to bound it.")
-        ui.figure(draw.percentiles([one]), "l_percentiles", f"percentiles-{one.stage}")
+        ui.figure(ui.drawn(draw.percentiles, [one]), "l_percentiles", f"percentiles-{one.stage}")
     with right:
         st.subheader("In the order they ran", help="Shows warm-up left in, throttling and disturbance.")
-        ui.figure(draw.trace(one), "l_trace", f"trace-{one.stage}")
+        ui.figure(ui.drawn(draw.trace, one), "l_trace", f"trace-{one.stage}")
 else:
     st.info("Nothing has been timed yet. Press Measure here.", icon=":material/timer:")

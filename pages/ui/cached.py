@@ -6,17 +6,21 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
 from featcore.errors import Cancelled
-from featcore.keys import digest
+from featcore.keys import digest, fingerprint
 from featcore.settings import settings
 from featcore.types import Attribution, Card, Encoding, Latency, Source
 
+if TYPE_CHECKING:
+    from featcore.draw import Picture
+
 MEMORY_BYTES = 512 * 2**20
+PICTURE_BYTES = 128 * 2**20
 
 
 class Finished:
@@ -34,8 +38,9 @@ class Finished:
             self._items.move_to_end(key)
             return self._items[key][0]
 
-    def put(self, key: str, result: Any) -> None:
-        size = _bytes_of(result)
+    def put(self, key: str, result: Any, size: int | None = None) -> None:
+        """Keep a result of `size` bytes, by default those of its arrays."""
+        size = _bytes_of(result) if size is None else size
         with self._lock:
             if key in self._items:
                 self._bytes -= self._items.pop(key)[1]
@@ -60,6 +65,21 @@ def _bytes_of(result: Any) -> int:
 @st.cache_resource(show_spinner=False)
 def finished() -> Finished:
     return Finished(MEMORY_BYTES)
+
+
+@st.cache_resource(show_spinner=False)
+def pictures() -> Finished:
+    return Finished(PICTURE_BYTES)
+
+
+def drawn(draw: "Callable[..., Picture]", *args: Any, **options: Any) -> "Picture":
+    """What a function of `featcore.draw` makes of these records and numbers, made once for the same content."""
+    key = fingerprint(draw, args, options)
+    picture = pictures().get(key)
+    if picture is None:
+        picture = draw(*args, **options).freeze()
+        pictures().put(key, picture, len(picture.to_json(validate=False)))
+    return picture
 
 
 @st.cache_resource(show_spinner=False)
@@ -129,7 +149,9 @@ def timed(
 def known(key: str) -> Any | None:
     """The finished answer under a key, from memory or from the runs that came with Tessera."""
     found = finished().get(key)
-    return shipped().get(key) if found is None else found
+    if found is None and (found := shipped().get(key)) is not None:
+        finished().put(key, found)
+    return found
 
 
 def fetch(question: dict[str, Any], compute: Callable[[Callable], Any], label: str, again: bool = False) -> Any:

@@ -21,6 +21,7 @@ FILES: dict[Modality, list[str]] = {
     "video": ["mp4", "mov", "mkv", "webm", "avi", "gif", "webp"],
 }
 OWN, UPLOAD = "own", "upload"
+CHOICE_PX = 180
 RULES = {"uniform": "evenly over the clip", "window": "a dense window", "every": "every k-th frame"}
 TARGETS = {
     "logit": "Predicted class (logit)",
@@ -169,57 +170,68 @@ def pick_target(prefix: str) -> str:
 
 @dataclass(frozen=True)
 class Asked:
-    """What both sides of a comparison share."""
+    """What both sides of a comparison share; layer, head and scale are chosen beside their pictures."""
 
     method: str
     target: str
     knobs: dict[str, Any]
-    layer: int
-    head: int
-    common_scale: bool
 
 
 def pick_comparison(cards: list[Card]) -> Asked:
-    """Method, target, layer, head and scale, the same for both sides."""
+    """Method with its options, and target, the same for both sides."""
     with st.container(border=True):
-        one, two, three, four, five = st.columns([3, 3, 2, 2, 2], vertical_alignment="bottom")
+        one, two, three = st.columns([4, 4, 2], vertical_alignment="bottom")
         with one:
             method = pick_method("c")
         with two:
             target = pick_target("c")
-        deepest = max((_layers(card) for card in cards), default=1)
-        widest = max((_heads(card) for card in cards), default=1)
-        with three:
-            layer = st.selectbox(
-                "Attention layer",
-                range(deepest + 1),
-                index=deepest,
-                format_func=lambda layer: f"layer {layer}" if layer else "rollout of all",
-                key="c_layer",
-                bind="query-params",
-            )
-        with four:
-            head = st.selectbox(
-                "Head",
-                range(widest + 1),
-                format_func=lambda head: f"head {head}" if head else "mean of all",
-                key="c_head",
-                bind="query-params",
-                disabled=layer == 0,
-            )
-        with five:
-            scale = st.segmented_control(
-                "Colour scale",
-                ["own", "common"],
-                default="own",
-                required=True,
-                key="c_scale",
-                bind="query-params",
-                help="Own: each side fills its colours. Common: one range for both, so that colours may be compared.",
-            )
-        with st.popover("Options of the method", icon=":material/tune:"):
+        with three, st.popover("Options of the method", icon=":material/tune:", width="stretch"):
             knobs = pick_knobs("c", method, cards) or (st.caption("This method has no options.") and {})
-    return Asked(method, target, knobs, layer, head - 1, scale == "common")
+    return Asked(method, target, knobs)
+
+
+def pick_layer(cards: list[Card]) -> int:
+    """Layer, counted from 1; 0 is the rollout of all."""
+    deepest = max((_layers(card) for card in cards), default=1)
+    return st.selectbox(
+        "Attention layer",
+        range(deepest + 1),
+        index=deepest,
+        format_func=lambda layer: f"layer {layer}" if layer else "rollout of all",
+        key="c_layer",
+        bind="query-params",
+        width=CHOICE_PX,
+    )
+
+
+def pick_head(cards: list[Card], disabled: bool) -> int:
+    """Head, counted from 0; -1 is the mean of all."""
+    widest = max((_heads(card) for card in cards), default=1)
+    head = st.selectbox(
+        "Head",
+        range(widest + 1),
+        format_func=lambda head: f"head {head}" if head else "mean of all",
+        key="c_head",
+        bind="query-params",
+        width=CHOICE_PX,
+        disabled=disabled,
+    )
+    return head - 1
+
+
+def pick_scale() -> bool:
+    """Whether both sides share one range of colours."""
+    scale = st.segmented_control(
+        "Colour scale",
+        ["own", "common"],
+        default="own",
+        required=True,
+        key="c_scale",
+        bind="query-params",
+        width="content",
+        help="Own: each side fills its colours. Common: one range for both, so that colours may be compared.",
+    )
+    return scale == "common"
 
 
 def pick_preset() -> None:

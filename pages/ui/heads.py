@@ -7,7 +7,7 @@ import streamlit as st
 
 from featcore.compare.attention import HeadStatistics
 from featcore.types import Card, Encoding, Source
-from pages.ui.cached import fetch
+from pages.ui.cached import drawn, fetch
 from pages.ui.show import figure
 from pages.ui.units import mark_unit, pick_unit
 
@@ -44,7 +44,8 @@ def show_heads(prefix: str, found: HeadStatistics) -> tuple[int, int]:
     )
     low, high = (0.0, 1.0) if name != "distance_share" else (0.0, None)
     values = getattr(found, name)
-    picture = draw.heads(values, STATISTICS[name], selected=_chosen_head(prefix, values.shape), low=low, high=high)
+    chosen = _chosen_head(prefix, values.shape)
+    picture = drawn(draw.heads, values, STATISTICS[name], selected=chosen, low=low, high=high)
 
     def choose(customdata: Any) -> None:
         st.session_state[f"{prefix}_layer"], st.session_state[f"{prefix}_head"] = map(int, customdata)
@@ -77,7 +78,7 @@ def show_map(prefix: str, encoding: Encoding, layer: int, head: int) -> None:
     from featcore import draw
 
     assert encoding.attention is not None
-    picture = draw.attention_map(encoding.attention[layer, head], encoding.sequence)
+    picture = drawn(draw.attention_map, encoding.attention[layer, head], encoding.sequence)
     figure(picture, f"{prefix}_map", f"attention-layer{layer + 1}-head{head + 1}")
 
 
@@ -106,8 +107,7 @@ def show_gaze(prefix: str, source: Source, encoding: Encoding, layer: int, head:
         at = encoding.positions[unit]
         row = weights[at] if way == "looks at" else weights[:, at]
     scores = row[encoding.positions]
-    picture = draw.on_source(
-        source, encoding.units, scores, draw.Scale.of(scores, signed=False), selected=unit, name="weight"
-    )
+    scale = draw.Scale.of(scores, signed=False)
+    picture = drawn(draw.on_source, source, encoding.units, scores, scale, selected=unit, name="weight")
     away = f"{1 - scores.sum():.0%} of it goes to special positions, which are not drawn." if way == "looks at" else ""
     figure(picture, f"{prefix}_gaze", f"gaze-layer{layer + 1}-head{head + 1}", mark_unit(f"{prefix}_unit"), away)

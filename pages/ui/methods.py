@@ -6,7 +6,7 @@ import streamlit as st
 
 from featcore.errors import FeatcoreError
 from featcore.types import Attribution, Card, Source
-from pages.ui.cached import explained
+from pages.ui.cached import drawn, explained
 from pages.ui.choose import Picked, pick_encoder, pick_input, pick_kind, pick_target
 from pages.ui.pane import sentence
 from pages.ui.show import figure, provenance
@@ -87,7 +87,7 @@ def show_methods(prefix: str, one: One, methods: list[str], target: str, common:
         scale = shared if common and each.signed and each.target is not None else own[name]
         unit = marked if isinstance(marked, int) and marked < len(each.units) else None
         with rows[name]:
-            picture = draw.on_source(source, each.units, each.scores, scale, selected=unit)
+            picture = drawn(draw.on_source, source, each.units, each.scores, scale, selected=unit)
             mark = mark_unit(f"{prefix}_unit")
             figure(picture, f"{prefix}_row_{name}", f"{one.card.name}-{name}", mark, sentence(each))
     if found:

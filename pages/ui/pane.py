@@ -6,10 +6,13 @@ from typing import Any
 import streamlit as st
 
 from featcore.types import Attribution, Card, Encoding, Modality
-from pages.ui.cached import encoded, explained
+from pages.ui.cached import drawn, encoded, explained
 from pages.ui.choose import Picked, pick_encoder, pick_input, pick_kind
 from pages.ui.show import escape, figure, notes, plural
 from pages.ui.units import mark_unit, marked_unit, pick_unit
+
+# The rows that show a mark, each a fragment of this name: a click draws these again and leaves the rest of the page.
+MARKED_ROWS = ("cut", "attention", "attribution")
 
 
 @dataclass
@@ -37,6 +40,13 @@ class Pane:
     def _key(self, part: str) -> str:
         return f"{self.prefix}_{part}"
 
+    def _mark(self, customdata: Any) -> None:
+        mark_unit(self._key("unit"))(customdata)
+        self._redraw()
+
+    def _redraw(self) -> None:
+        st.rerun(MARKED_ROWS)
+
     def choose(self) -> None:
         """Ask for kind, encoder and input, and encode it."""
         kind = pick_kind(self.prefix, self.kind)
@@ -62,16 +72,17 @@ class Pane:
         special = int(self.encoding.special.sum())
         beside = f" and {plural(special, 'special position')}" if special else ""
         figure(
-            draw.on_source(self.picked.source, units, selected=self.marked),
+            drawn(draw.on_source, self.picked.source, units, selected=self.marked),
             self._key("cut"),
             f"{self.prefix}-cut",
-            mark_unit(self._key("unit")),
+            self._mark,
             f"{plural(len(units), units.kind)}{beside}",
         )
         notes(self.encoding.notes)
         if getattr(self.picked.source, "timeline", None) is not None and not getattr(self.picked.source, "still", True):
-            figure(draw.timeline(self.picked.source.timeline), self._key("timeline"), f"{self.prefix}-frames")
-        pick_unit(self._key("unit"), units)
+            picture = drawn(draw.timeline, self.picked.source.timeline)
+            figure(picture, self._key("timeline"), f"{self.prefix}-frames")
+        pick_unit(self._key("unit"), units, self._redraw)
 
     def show_prediction(self) -> None:
         from featcore import draw
@@ -82,7 +93,7 @@ class Pane:
             st.info("This encoder has no classifier, so there is nothing to predict.")
             return
         figure(
-            draw.prediction(self.encoding.labels, self.encoding.probabilities, self.encoding.logits),
+            drawn(draw.prediction, self.encoding.labels, self.encoding.probabilities, self.encoding.logits),
             self._key("prediction"),
             f"{self.prefix}-prediction",
         )
@@ -104,7 +115,8 @@ class Pane:
         shown = "rolled through all layers" if layer == 0 else f"layer {min(layer, depth)} of {depth}"
         special = 1 - scores.sum() / row.sum()
         figure(
-            draw.on_source(
+            drawn(
+                draw.on_source,
                 self.picked.source,
                 self.encoding.units,
                 scores,
@@ -113,7 +125,7 @@ class Pane:
             ),
             self._key("attention"),
             f"{self.prefix}-attention",
-            mark_unit(self._key("unit")),
+            self._mark,
             f"Looked at by {reader}, {shown}; adds up to 1. {special:.0%} goes to special positions, not drawn.",
         )
 
@@ -124,10 +136,10 @@ class Pane:
             return
         found = self.attribution
         figure(
-            draw.on_source(self.picked.source, found.units, found.scores, scale, selected=self.marked),
+            drawn(draw.on_source, self.picked.source, found.units, found.scores, scale, selected=self.marked),
             self._key("attribution"),
             f"{self.prefix}-{found.method}",
-            mark_unit(self._key("unit")),
+            self._mark,
             sentence(found),
         )
         if self.marked is not None:

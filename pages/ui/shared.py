@@ -6,7 +6,8 @@ from typing import Any
 import streamlit as st
 
 from featcore.types import Latency
-from pages.ui.cached import timed
+from pages.ui.cached import drawn, timed
+from pages.ui.choose import pick_head, pick_layer, pick_scale
 from pages.ui.pane import Pane
 from pages.ui.show import escape, figure, friendly_errors, plural, provenance
 
@@ -20,10 +21,33 @@ def row(title: str, about: str, panes: list[Pane], step: Callable[[Pane], None],
             step(pane)
 
 
-def show_attributions(panes: list[Pane], common: bool) -> None:
-    """The scores of both sides, on one scale if asked."""
+@st.fragment(key="cut")
+def show_cuts(panes: list[Pane]) -> None:
+    """The units of both sides."""
+    about = "What the encoder reads, drawn on the input as you gave it. Click a unit to mark it."
+    row("The cut", about, panes, Pane.show_cut)
+
+
+@st.fragment(key="attention")
+def show_attention(panes: list[Pane]) -> None:
+    """Where both models look, in the layer and head chosen here."""
+    cards = [pane.card for pane in panes if pane.card]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("Attention", help="Where the model looks. A weight without sign: it is not an explanation.")
+        layer = pick_layer(cards)
+        head = pick_head(cards, disabled=layer == 0)
+    row("", "", panes, lambda pane: pane.show_attention(layer, head))
+
+
+@st.fragment(key="attribution")
+def show_attributions(panes: list[Pane]) -> None:
+    """The scores of both sides, on one scale if asked here."""
     from featcore.draw import Scale
 
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        about = "How much each unit carries of the explained output: for it or against it."
+        st.subheader("Attribution", help=about)
+        common = pick_scale()
     found = [pane.attribution for pane in panes if pane.attribution is not None]
     own = {id(one): Scale.of(one.scores, one.signed) for one in found}
     shared = Scale.shared(list(own.values())) if found else None
@@ -52,7 +76,7 @@ def show_stages(times: dict[str, list[Latency]], key: str, per_unit: bool = Fals
     from featcore import draw
 
     shown = {name: [one.per_unit() for one in each] for name, each in times.items()} if per_unit else times
-    figure(draw.stages(shown), key, "latency-by-stage")
+    figure(drawn(draw.stages, shown), key, "latency-by-stage")
     for name, latencies in times.items():
         fewest = min(len(one.samples_s) for one in latencies)
         main = next((one for one in latencies if one.stage == "encode"), latencies[0])
@@ -72,7 +96,7 @@ def show_concentration(panes: list[Pane]) -> None:
     }
     if curves:
         st.subheader("Concentration", help="Share of the absolute score held by the strongest share of units.")
-        figure(draw.concentration(curves), "c_concentration", "concentration")
+        figure(drawn(draw.concentration, curves), "c_concentration", "concentration")
 
 
 def show_table(panes: list[Pane]) -> None:

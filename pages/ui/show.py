@@ -13,7 +13,7 @@ from featcore.errors import Cancelled, FeatcoreError
 from featcore.types import Provenance
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    from featcore.draw import Picture
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def friendly_errors() -> Iterator[None]:
 
 
 def figure(
-    picture: "go.Figure",
+    picture: "Picture",
     key: str,
     name: str,
     on_mark: Callable[[Any], None] | None = None,
@@ -52,16 +52,15 @@ def figure(
         picture,
         key=key,
         config=draw.config(name, st.session_state.get("picture_format", "svg")),
-        alt=draw.alt_of(picture),
+        alt=picture.alt,
         on_select=chosen if on_mark else "ignore",
         selection_mode="points",
     )
-    table = draw.table_of(picture)
-    with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):
         st.caption(escape(caption), width="stretch")
         st.download_button(
             "CSV",
-            data=lambda: to_csv(table),
+            data=lambda: to_csv(picture.table),
             file_name=f"{name}.csv",
             mime="text/csv",
             key=f"csv-{key}",

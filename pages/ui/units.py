@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from featcore.types import Clip, Text, Tokens, Units
-from pages.ui.cached import fetch
+from pages.ui.cached import drawn, fetch
 from pages.ui.show import figure, notes, plural
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def show_tokens(prefix: str, key: str, cut: Tokens) -> None:
     units, _ = units_of(cut)
     marked = overlapping(key, units)
     show_counts(cut)
-    picture = draw.strip(units, selected=marked, sequence=cut.surfaces, special=cut.special)
+    picture = drawn(draw.strip, units, selected=marked, sequence=cut.surfaces, special=cut.special)
     said = say_marked(cut, units, marked)
     figure(picture, f"{prefix}_strip", f"tokens-{cut.tokenizer}", mark_tokens(key, units), said)
     show_table(cut, f"{prefix}_table")
@@ -196,7 +196,7 @@ def marked_unit(key: str, units: Units) -> int | None:
     return unit if isinstance(unit, int) and 0 <= unit < len(units) else None
 
 
-def pick_unit(key: str, units: Units) -> int | None:
+def pick_unit(key: str, units: Units, on_change: Callable[[], None] | None = None) -> int | None:
     """A unit chosen without a mouse; the same mark as a click."""
     if marked_unit(key, units) is None:
         st.session_state[key] = None
@@ -205,6 +205,7 @@ def pick_unit(key: str, units: Units) -> int | None:
         [None, *range(len(units))],
         format_func=lambda unit: "none" if unit is None else f"{unit}: {units.labels[unit]}",
         key=key,
+        on_change=on_change,
         placeholder="none",
         help="Click a unit in a picture, or choose it here.",
     )
@@ -231,11 +232,11 @@ def show_cut(prefix: str, clip: Clip, units: Units, unit: int | None, opacity: f
 
     scores = contrast(units, clip) if opacity else None
     scale = None if scores is None else draw.Scale.of(scores, signed=False)
-    picture = draw.on_source(clip, units, scores, scale, selected=unit, opacity=opacity, name="contrast")
+    picture = drawn(draw.on_source, clip, units, scores, scale, selected=unit, opacity=opacity, name="contrast")
     figure(picture, f"{prefix}_units", "fragments", mark_unit(f"{prefix}_unit"), cover(units, clip))
     notes(clip.notes)
     if clip.timeline is not None:
-        figure(draw.timeline(clip.timeline), f"{prefix}_timeline", "frames")
+        figure(drawn(draw.timeline, clip.timeline), f"{prefix}_timeline", "frames")
 
 
 def cover(units: Units, clip: Clip) -> str:

@@ -114,6 +114,24 @@ class Visitor:
         self.page.wait_for_function(DONE, timeout=180_000)
         self.page.wait_for_timeout(400)
 
+    def click_point(self, plot: int, point: int, until: str) -> None:
+        """Click a bar of the `plot`-th picture until these words stand on the page; three clicks at most.
+
+        A click while the page is still being laid out can fall beside the bar: a person would click again.
+        """
+        from playwright.sync_api import TimeoutError as TimedOut
+
+        self.page.evaluate("document.fonts.ready.then(() => new Promise(idle => requestIdleCallback(idle)))")
+        bar = self.page.locator(".js-plotly-plot").nth(plot).locator(".bars .point").nth(point)
+        said = self.page.get_by_test_id("stMain").get_by_text(until).first
+        for _ in range(3):
+            bar.click(force=True)  # Plotly's own layer lies over its bars and takes the click
+            try:
+                return said.wait_for(timeout=10_000)
+            except TimedOut:
+                continue
+        raise AssertionError(f"'{until}' did not appear after three clicks")
+
     def choose(self, label: str, option: str, side: int = 0) -> None:
         """Pick an option of the `side`-th select box with this label."""
         self.page.get_by_test_id("stSelectbox").filter(has_text=label).nth(side).locator("input").click()

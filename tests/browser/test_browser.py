@@ -105,12 +105,8 @@ def test_a_clicked_token_is_marked_in_the_other_pictures_of_its_side(visit):
     visitor = visit()
     visitor.open()
     assert "Marked: not scores" not in visitor.text()
-    chip = visitor.page.locator(".js-plotly-plot").first.locator(".bars .point").nth(3)
-    chip.scroll_into_view_if_needed()
-    box = chip.bounding_box()
-    visitor.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    visitor.click_point(plot=0, point=3, until="Marked: not scores")
     visitor.settle()
-    assert "Marked: not scores" in visitor.text()
     outlined = "[...document.querySelectorAll('.js-plotly-plot')].filter(p => p.data.some(t => t.type === 'bar' && "
     outlined += "Array.isArray(t.marker.line?.width) && t.marker.line.width.indexOf(3) === 3)).length"
     assert visitor.page.evaluate(outlined) == 3, "cut, attention and attribution of this side"

@@ -27,7 +27,7 @@ def test_concentration_has_the_even_diagonal():
     figure = draw.concentration({"<i>a": (np.array([0, 1.0]), np.array([0, 1.0]))})
     assert figure.data[0].name == "evenly spread"
     assert figure.data[1].name == "&lt;i&gt;a"
-    assert "10 %" in draw.alt_of(figure)
+    assert "10 %" in figure.alt
 
 
 def test_heads_are_clickable_squares_by_layer_and_head():
@@ -48,8 +48,8 @@ def test_attention_rows_are_queries():
     assert not any("<" in name for name in heat.x)
     assert figure.layout.xaxis.title.text == "to (key)"
     assert figure.layout.yaxis.title.text == "from (query)"
-    assert draw.table_of(figure)["from"][0] == NASTY[0]
-    assert draw.table_of(figure)["to"][0] == NASTY[1]
+    assert figure.table["from"][0] == NASTY[0]
+    assert figure.table["to"][0] == NASTY[1]
 
 
 def test_long_attention_is_pooled_and_says_so():
@@ -83,7 +83,7 @@ def test_stages_show_medians_samples_and_cold_calls():
     assert "float32" in bars[0].hovertext[0]
     assert sum(trace.marker.symbol == "diamond-open" for trace in figure.data if trace.type == "scatter") == 2
     assert "ms" in figure.layout.xaxis.title.text
-    assert draw.table_of(figure)["n"] == [20, 20, 3]
+    assert figure.table["n"] == [20, 20, 3]
 
 
 def test_stages_without_names_take_the_encoder_of_their_provenance():
@@ -103,4 +103,4 @@ def test_percentiles_without_enough_samples_say_what_they_need():
     assert bar.text[1].endswith("ms")
     assert bar.text[2] == "needs n ≥ 59, has 30"
     assert bar.x[2] == 0
-    assert draw.table_of(draw.percentiles([latency(n=30)]))["ms"][2] is None
+    assert draw.percentiles([latency(n=30)]).table["ms"][2] is None

@@ -69,7 +69,7 @@ def test_regions_have_outlines_and_clickable_places(red):
     marks = next(trace for trace in figure.data if trace.customdata is not None)
     assert all((x > 150) == (unit[0] == 1) for x, unit in zip(marks.x, marks.customdata, strict=True))
     assert not any("<b>left" in text for text in marks.hovertext)
-    assert "region" in draw.alt_of(figure)
+    assert "region" in figure.alt
 
 
 def test_exported_pixels_blend_in_rgb(red):

@@ -49,7 +49,7 @@ def test_user_text_is_neither_mark_up_nor_template(nasty):
     assert "%{x}" not in bar.hovertemplate
     assert "<i>" not in bar.hovertemplate
     assert bar.hovertext[3] == "&amp;amp;"
-    assert draw.table_of(figure)["token"] == list(NASTY)
+    assert figure.table["token"] == list(NASTY)
 
 
 def test_the_selected_unit_has_an_outline():
@@ -83,7 +83,7 @@ def test_many_tokens_stay_small(n):
     figure = draw.strip(tokens(labels), np.random.default_rng(0).normal(size=n))
     assert len(figure.data[0].x) == n
     assert len(figure.to_json()) < 150_000
-    assert f"{n} token" in draw.alt_of(figure)
+    assert f"{n} token" in figure.alt
 
 
 def test_scores_that_are_zero_or_no_number_are_drawn():
