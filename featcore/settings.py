@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     dtype: str = Field("float32", description="number format of the weights while they compute")
     max_encoders: int = Field(4, description="encoders kept in memory at once")
 
+    warm_up: bool = Field(True, description="import the model libraries once the first page is drawn?")
+
     allow_hub: bool = Field(True, description="may a model be named by its hub id?")
     public_demo: bool = Field(False, description="strangers use this server: no hub names")
 

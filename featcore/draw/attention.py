@@ -37,7 +37,9 @@ def heads(
     high: float | None = None,
     signed: bool = False,
 ) -> "Picture":
-    """All heads of all layers as squares to click, coloured by a statistic; customdata is (layer, head).
+    """All heads of all layers as squares to click, coloured by a statistic.
+
+    People count layers and heads from 1; customdata is (layer, head) counted from 0, as arrays are.
 
     Args:
         low, high: ends of the scale where the statistic has natural ones, as 0 and 1 have.
@@ -56,8 +58,8 @@ def heads(
     figure = canvas(layers * (cell + 3) + TALL_KEY_PX + 60, 8, 8, TALL_KEY_PX + 6, 50)
     figure.add_trace(
         go.Scatter(
-            x=head.tolist(),
-            y=layer.tolist(),
+            x=(head + 1).tolist(),
+            y=(layer + 1).tolist(),
             mode="markers",
             marker={
                 "symbol": "square",
@@ -77,11 +79,11 @@ def heads(
         )
     )
     figure.update_layout(
-        xaxis=ruled(title=titled("head"), range=[-0.6, each - 0.4], constrain="domain", showgrid=False)
+        xaxis=ruled(title=titled("head"), range=[0.4, each + 0.6], constrain="domain", showgrid=False)
         | ({"dtick": 1} if each <= 16 else {"nticks": 9}),
         yaxis=ruled(
             title=titled("layer"),
-            range=[layers - 0.4, -0.6],
+            range=[layers + 0.6, 0.4],
             scaleanchor="x",
             constrain="domain",
             constraintoward="top",
@@ -92,8 +94,9 @@ def heads(
     )
     add_key(figure, scale, name, 0.95)
     at = np.unravel_index(int(np.nanargmax(values)) if np.isfinite(values).any() else 0, values.shape)
-    text = f"{name} of {layers} layers with {each} heads; highest in layer {at[0]}, head {at[1]}: {number(values[at])}."
-    return finish(figure, text, {"layer": layer, "head": head, name: values.ravel()})
+    highest = f"highest in layer {at[0] + 1}, head {at[1] + 1}: {number(values[at])}"
+    text = f"{name} of {layers} layers with {each} heads; {highest}."
+    return finish(figure, text, {"layer": layer + 1, "head": head + 1, name: values.ravel()})
 
 
 def pool(weights: Num[np.ndarray, "rows columns"], block: int) -> Num[np.ndarray, "r c"]:

@@ -82,7 +82,7 @@ def film(
     # The picture lies in the layout: an image trace is empty until it has loaded, and a film of them stays black.
     place = {"xref": "x", "yref": "y", "x": 0, "y": 0, "sizex": columns, "sizey": rows, "sizing": "stretch"}
     pictures = [{"images": [place | {"layer": "below", "source": source}]} for source in sources]
-    start = opening(units, chosen(selected))
+    start = opening(units, scores, chosen(selected))
     figure.add_traces(each[start])
     if scores is None and units.regions is None:
         # The cut itself: the same borders in every frame.
@@ -109,8 +109,11 @@ def named(units: Units, cells: Int[np.ndarray, "rows columns"]) -> list[list[str
     return [[escape(units.labels[i]) if i >= 0 else "" for i in row] for row in cells]
 
 
-def opening(units: Units, selected: list[int]) -> int:
-    """The frame a film opens at: the first one that shows a selected unit, so that a click does not lose its place."""
+def opening(units: Units, scores: Float[np.ndarray, " n"] | None, selected: list[int]) -> int:
+    """The frame a film opens at: the first that shows a selected unit, so that a click does not lose its place; else
+    the first that shows the strongest score, so that there is something to see."""
+    if not selected and scores is not None and len(units):
+        selected = [int(np.argmax(np.abs(np.nan_to_num(scores))))]
     return int(units.extents[selected, 0, 0].min()) if selected else 0
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -47,18 +48,14 @@ class Encoder:
     def __init__(self, card: Card, layout: Layout, loader: Loader, model: PreTrainedModel) -> None:
         self.card, self.layout, self.loader = card, layout, loader
         self.model = model.eval().requires_grad_(False)
+        # Asked once: transformers looks for them among all parameters every time.
+        self.device: torch.device = model.device
+        self.dtype: torch.dtype = model.dtype
         self.lock = threading.RLock()
         self._attention = model.config._attn_implementation
+        self._stated: dict[tuple[str, int], Provenance] = {}
         # Sequence position the classifier reads, or None when it reads the mean of all positions.
         self.readout: int | None = None if layout.reads_mean(model.config.to_dict()) else 0
-
-    @property
-    def device(self) -> torch.device:
-        return self.model.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.model.dtype
 
     # --- verbs ---------------------------------------------------------------------------------------------------
 
@@ -161,6 +158,13 @@ class Encoder:
             yield
 
     def provenance(self, attention: str, seed: int | None = None) -> Provenance:
+        """What is needed to repeat a number that is computed now."""
+        key = attention, torch.get_num_threads()
+        if key not in self._stated:
+            self._stated[key] = self._state(*key)
+        return replace(self._stated[key], time_utc=datetime.now(UTC).isoformat(timespec="seconds"), seed=seed)
+
+    def _state(self, attention: str, threads: int) -> Provenance:
         return Provenance(
             encoder=self.card.name,
             revision=self.card.revision,
@@ -168,11 +172,10 @@ class Encoder:
             device=str(self.device),
             dtype=dtype_name(self.dtype),
             attention=attention,
-            threads=torch.get_num_threads(),
+            threads=threads,
             versions=_versions(),
-            time_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+            time_utc="",
             machine=describe(self.device),
-            seed=seed,
         )
 
     def _move(self, value: Tensor) -> Tensor:

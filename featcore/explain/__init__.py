@@ -57,6 +57,12 @@ def explain(
     return chosen(encoder, sample, resolved, progress)
 
 
+def preload() -> None:
+    """Import what encoding and explaining need, some seconds the first time and nothing afterwards."""
+    import_module("captum.attr")
+    import_module("featcore.encode.loading")
+
+
 def knobs(method: type[Method]) -> dict[str, dict[str, Any]]:
     """Name to default, limits, choices and help of every knob of a method."""
     return {

@@ -14,6 +14,12 @@ with st.container(border=True), ui.friendly_errors():
 names = ui.tokenizer_names()
 for side, column in zip("ab", st.columns(2, gap="large"), strict=True):
     with column, ui.friendly_errors():
-        name = st.selectbox("Tokenizer", names, "ab".index(side), key=f"t_tokenizer_{side}", bind="query-params")
+        name = st.selectbox(
+            "Tokenizer",
+            names,
+            0 if side == "a" else names.index("bytes"),
+            key=f"t_tokenizer_{side}",
+            bind="query-params",
+        )
         if picked:
             ui.show_tokens(f"t_{side}", "t_marked", ui.tokens(name, picked.source))

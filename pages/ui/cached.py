@@ -102,6 +102,15 @@ def _encoder(checkpoint: str, weights_sha256: str) -> Any:
     return fc.load(checkpoint)
 
 
+@st.cache_resource(show_spinner=False)
+def warm_up() -> None:
+    """Import the model libraries in the background, once: the first choice that needs them need not wait."""
+    if settings().warm_up:
+        from featcore.explain import preload
+
+        threading.Thread(target=preload, name="warm-up", daemon=True).start()
+
+
 def read_source(question: dict[str, Any], read: Callable[[], Source]) -> Source:
     """A decoded input, once per file and options."""
     return fetch({"what": "source", **question}, lambda progress: read(), "Reading")

@@ -185,7 +185,7 @@ def pick_comparison(cards: list[Card]) -> Asked:
             method = pick_method("c")
         with two:
             target = pick_target("c")
-        with three, st.popover("Options of the method", icon=":material/tune:", width="stretch"):
+        with three, st.popover("Options", icon=":material/tune:", width="stretch", help="Options of the method"):
             knobs = pick_knobs("c", method, cards) or (st.caption("This method has no options.") and {})
     return Asked(method, target, knobs)
 

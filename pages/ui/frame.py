@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from featcore.settings import settings
+from pages.ui.cached import warm_up
 from pages.ui.show import show_settings
 
 FRONT = "compare"
@@ -33,3 +34,4 @@ st.set_page_config(page_title="Tessera", page_icon=settings().assets / "icon.png
 page = st.navigation(menu())
 page.run()
 show_settings()
+warm_up()

@@ -33,7 +33,7 @@ def test_concentration_has_the_even_diagonal():
 def test_heads_are_clickable_squares_by_layer_and_head():
     marks = draw.heads(np.arange(6.0).reshape(2, 3), "entropy", selected=(1, 2), low=0, high=10).data[0]
     assert marks.customdata[5] == [1, 2]
-    assert (marks.x[5], marks.y[5]) == (2, 1)
+    assert (marks.x[5], marks.y[5]) == (3, 2), "people count from 1"
     assert [colour == ACCENT for colour in marks.marker.line.color] == [False] * 5 + [True]
     assert marks.marker.symbol == "square"
 

@@ -24,9 +24,12 @@ def test_a_frozen_picture_sends_what_it_sent_before_and_makes_it_once():
     assert frozen.to_dict() is frozen.to_dict()
 
 
-def test_a_film_opens_at_the_frame_of_the_marked_tubelet(clip):
+def test_a_film_opens_at_the_marked_tubelet_or_else_at_the_strongest(clip):
     units = boxes(clip.frames.shape[:3], (8, 2, 2))
     assert draw.film(clip, units).layout.sliders[0].active == 0
     marked = draw.film(clip, units, selected=4 * 5 + 1)
     assert marked.layout.sliders[0].active == 10, "slot 5 of two frames each"
     assert marked.layout.images[0].source == marked.frames[10].layout.images[0].source
+    scores = np.zeros(len(units))
+    scores[4 * 6] = -2
+    assert draw.film(clip, units, scores).layout.sliders[0].active == 12, "the strongest score, in slot 6"
