@@ -141,13 +141,21 @@ def train(
     epochs: Annotated[float | None, typer.Option(help="passes over the data; the recipe's own by default")] = None,
     seed: int = 0,
     out: Annotated[Path | None, typer.Option(help="folder to write; the name by default")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps")] = "cpu",
+    resume: Annotated[
+        bool, typer.Option(help="go on with a run that was stopped, from the checkpoint in --out")
+    ] = False,
+    logs: Annotated[list[str], typer.Option("--log", help="csv, tensorboard or wandb; may be given again")] = [],  # noqa: B006
 ) -> None:
-    """Train an embedded encoder from its recipe."""
+    """Train an embedded encoder from its recipe; a run that is stopped or killed can be taken up again."""
     with in_words():
         from featcore import learn
+        from featcore.learn.watch import watcher
 
-        folder: dict[str, Any] = {} if data is None else {"data": data}
-        say(str(learn.train(name, epochs=epochs, seed=seed, out=out, log=tell_line, **folder)))
+        out = out or Path(name)
+        more: dict[str, Any] = {} if data is None else {"data": data}
+        more |= {"device": device, "resume": resume, "watchers": [watcher(kind, out) for kind in logs]}
+        say(str(learn.train(name, epochs=epochs, seed=seed, out=out, log=tell_line, **more)))
 
 
 @app.command()

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from featcore.errors import LoadError
 from featcore.learn.recipe import Recipe
 
 CARD = "training.json"
 WEIGHTS = "model.safetensors"
+BINS = 15  # of confidence, for the calibration error
 
 
 def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
@@ -31,7 +32,7 @@ def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
 def numbers(
     labels: tuple[str, ...], logits: Float[np.ndarray, "n k"], targets: Float[np.ndarray, "n k"]
 ) -> dict[str, Any]:
-    """Accuracy with its Wilson interval, n, chance level and the accuracy of each class that occurs."""
+    """Accuracy with its Wilson interval, n, chance level, calibration, and the accuracy of each class that occurs."""
     right, truth = logits.argmax(1) == targets.argmax(1), targets.argmax(1)
     low, high = wilson(int(right.sum()), len(right))
     return {
@@ -40,10 +41,23 @@ def numbers(
         "high": round(high, 4),
         "n": len(right),
         "chance": round(1 / len(labels), 4),
+        "calibration_error": round(calibration_error(logits, right), 4),
         "per_class": {
             label: round(float(right[truth == k].mean()), 4) for k, label in enumerate(labels) if (truth == k).any()
         },
     }
+
+
+def calibration_error(logits: Float[np.ndarray, "n k"], right: Bool[np.ndarray, " n"], bins: int = BINS) -> float:
+    """How far confidence and accuracy are apart on average, a share: 0 is perfect.
+
+    Source: Guo et al. 2017, arXiv:1706.04599, equation 3, with bins of equal width.
+    """
+    shifted = np.exp(logits - logits.max(1, keepdims=True))
+    confidence = (shifted / shifted.sum(1, keepdims=True)).max(1)
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(place, right - confidence, bins)
+    return float(np.abs(gaps).sum() / len(right))
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -62,6 +76,7 @@ def write_card(
     epochs: float,
     steps: int,
     seconds: float,
+    device: str,
     dev: float,
     history: list[dict[str, float]],
     result: dict[str, Any],
@@ -88,6 +103,7 @@ def write_card(
         "controls": controls,
         "history": history,
         "seconds": round(seconds),
+        "device": device,
         "threads": torch.get_num_threads(),
         "cpu": _cpu(),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
@@ -107,6 +123,7 @@ def readme(card: dict[str, Any]) -> str:
         f"| {changed} | {_percent(found['accuracy'])} | {_interval(found)} | {found['n']} |"
         for changed, found in card["controls"].items()
     )
+    place = f"a busy {card['cpu']}, {card['threads']} threads" if card["device"] == "cpu" else card["device"]
     return f"""---
 license: apache-2.0
 library_name: transformers
@@ -119,8 +136,9 @@ pipeline_tag: {card["pipeline"]}
 It was trained from random weights for Tessera: {card["weights_bytes"] / 1e6:.1f} MB in half precision.
 
 **{_percent(test["accuracy"])}** of {test["n"]} test examples are right (95 % interval {_interval(test)}, Wilson;
-chance {_percent(test["chance"])}). The dev split picked the weights (dev accuracy {_percent(card["dev_accuracy"])});
-the test split was read once, after training.
+chance {_percent(test["chance"])}). Confidence and accuracy are {_percent(test["calibration_error"])} apart on average
+(expected calibration error, {BINS} bins). The dev split picked the weights (dev accuracy
+{_percent(card["dev_accuracy"])}); the test split was read once, after training.
 
 | class | accuracy |
 |---|---|
@@ -143,7 +161,7 @@ What the same weights answer when the test split is changed:
 | licence of the weights | {card["licence"]} |
 | command | `featcore train {card["name"]} --seed {card["seed"]} --epochs {card["epochs"]:g}` |
 | steps, batch, peak learning rate | {card["steps"]}, {card["batch"]}, {card["peak_rate"]:g} |
-| time | {card["seconds"]} s on a busy {card["cpu"]}, {card["threads"]} threads |
+| time | {card["seconds"]} s on {place} |
 | versions | torch {card["versions"]["torch"]}, transformers {card["versions"]["transformers"]} |
 | date | {card["date"]} |
 | SHA-256 of the weights | `{card["sha256"]}` |

@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,57 +14,100 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import logging as bars
 
+from featcore.encode.device import pick_device
 from featcore.errors import InputError, LoadError
+from featcore.learn import checkpoint
+from featcore.learn.batches import Batches
 from featcore.learn.card import WEIGHTS, numbers, read_card, write_card
 from featcore.learn.recipe import DATA, RECIPES, Examples, Recipe
+from featcore.learn.watch import Log, Terminal, Watcher
 
-Log = Callable[[str], None]
+CHECKPOINT_S = 60.0
 
 
 def train(
-    name: str, data: Path = DATA, epochs: float | None = None, seed: int = 0, out: Path | None = None, log: Log = print
+    name: str,
+    data: Path = DATA,
+    epochs: float | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+    log: Log = print,
+    **more: Any,
 ) -> Path:
     """Train the recipe `name` and write the folder `out` (by default `<name>` in the current folder).
 
     The dev split picks the weights; the test split is read once, after training. The same seed gives the same
-    weights on one machine with one number of threads.
+    weights on one machine with one number of threads, also when the run was killed and taken up again.
+
+    Args:
+        more: `device`, `resume` and `watchers` of `fit`.
 
     Raises:
         UnknownName: no recipe has this name.
         InputError: the data folder lacks the recipe's data.
+        LoadError: there is nothing to resume from.
     """
-    return fit(RECIPES[name], Path(data), epochs, seed, Path(out or name), log)
+    return fit(RECIPES[name], Path(data), epochs, seed, Path(out or name), log, **more)
 
 
-def fit(recipe: Recipe, data: Path, epochs: float | None, seed: int, out: Path, log: Log = print) -> Path:
-    """Train any recipe, registered or changed with `dataclasses.replace`; see `train`."""
-    started = time.perf_counter()
+def fit(
+    recipe: Recipe,
+    data: Path,
+    epochs: float | None,
+    seed: int,
+    out: Path,
+    log: Log = print,
+    *,
+    device: str = "cpu",
+    resume: bool = False,
+    watchers: Sequence[Watcher] = (),
+    checkpoint_s: float = CHECKPOINT_S,
+) -> Path:
+    """Train any recipe, registered or changed with `dataclasses.replace`; see `train`.
+
+    Args:
+        resume: go on from the checkpoint in `out`, which is written every `checkpoint_s` seconds and at every look at
+            the dev split, and removed at the end.
+        watchers: hear of every step beside the terminal.
+    """
+    epochs = recipe.epochs if epochs is None else epochs
     examples, dev = recipe.read(data, "train", seed), recipe.read(data, "dev", seed)
-    rng = np.random.default_rng(seed)
+    phases = _phases(recipe, recipe.before(data, seed), examples, epochs)
     bars.disable_progress_bar()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         processor = recipe.processor(examples)
-        model = recipe.model(processor)
-        # On a CPU the written-out attention trains twice as fast as the fused one.
-        model.set_attn_implementation("eager")
-        epochs = recipe.epochs if epochs is None else epochs
-        progress = _run(recipe, model, processor, examples, dev, epochs, rng, out, log)
-    seconds = time.perf_counter() - started
+        batches = Batches(recipe, processor, phases, np.random.default_rng(seed))
+        model = recipe.model(processor).to(pick_device(device))  # type: ignore[arg-type]
+        run = _Run(recipe, processor, model, batches, dev, out)
+        # What must be alike for a checkpoint to be this run's.
+        named = f"{recipe.name}, seed {seed}, {epochs:g} epochs, {batches.total} steps of {recipe.batch}"
+        if resume:
+            run.restore(checkpoint.load(out, named))
+            log(f"{recipe.name}  goes on at step {batches.done}/{batches.total}")
+        run.go([Terminal(recipe.name, log), *watchers], named, checkpoint_s)
     write_card(
         recipe,
         out,
         seed=seed,
         epochs=epochs,
-        steps=progress.steps,
-        seconds=seconds,
-        dev=progress.best,
-        history=progress.history,
+        steps=batches.done,
+        seconds=run.progress.seconds,
+        device=device,
+        dev=run.progress.best,
+        history=run.progress.history,
         result=evaluate(out, data, "test", recipe),
         controls=_controls(recipe, out, data, seed),
     )
-    log(f"{recipe.name}: written to {out} after {seconds:.0f} s")
+    checkpoint.remove(out)
+    log(f"{recipe.name}: written to {out} after {run.progress.seconds:.0f} s")
     return out
+
+
+def _phases(recipe: Recipe, before: Examples | None, examples: Examples, epochs: float) -> list[tuple[Examples, int]]:
+    """The first phase once, if there is one, then the epochs; each with its number of batches."""
+    first = [] if before is None else [(before, len(before) // recipe.batch)]
+    return [*first, (examples, max(1, math.ceil(epochs * (len(examples) // recipe.batch))))]
 
 
 def evaluate(folder: Path, data: Path = DATA, split: str = "test", recipe: Recipe | None = None) -> dict[str, Any]:
@@ -89,73 +132,92 @@ def evaluate(folder: Path, data: Path = DATA, split: str = "test", recipe: Recip
 class _Progress:
     """Where a run stands; `history` has the mean training loss and the dev accuracy at each check."""
 
-    steps: int = 0
     best: float = -1.0
+    seconds: float = 0.0
     losses: list[float] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
 
-    def checked(self, accuracy: float) -> bool:
+    def checked(self, step: int, accuracy: float) -> bool:
         """Note one look at the dev split; true if it is the best so far."""
         loss = sum(self.losses) / len(self.losses)
-        self.history.append({"step": self.steps, "loss": round(loss, 4), "dev_accuracy": round(accuracy, 4)})
+        self.history.append({"step": step, "loss": round(loss, 4), "dev_accuracy": round(accuracy, 4)})
         self.losses.clear()
         better = accuracy > self.best
         self.best = max(self.best, accuracy)
         return better
 
 
-def _run(
-    recipe: Recipe,
-    model: PreTrainedModel,
-    processor: Any,
-    examples: Examples,
-    dev: Examples,
-    epochs: float,
-    rng: np.random.Generator,
-    out: Path,
-    log: Log,
-) -> _Progress:
+class _Run:
     """One learning-rate cycle; the folder always holds the weights that were best on dev so far."""
-    total = max(1, math.ceil(epochs * (len(examples) // recipe.batch)))
-    every = math.ceil(total / recipe.checks)
-    optimizers = _optimizers(recipe, model)
-    schedules = [_one_cycle(optimizer, total, recipe.warmup) for optimizer in optimizers]
-    progress, watch = _Progress(), _Watch(recipe.name, total, log)
-    for tensors, targets in _batches(recipe, processor, examples, total, rng):
-        model.train()
-        with _half():
-            logits = model(**tensors).logits
-        loss = nn.functional.cross_entropy(logits.float(), targets, label_smoothing=recipe.smoothing)
+
+    def __init__(
+        self, recipe: Recipe, processor: Any, model: PreTrainedModel, batches: Batches, dev: Examples, out: Path
+    ) -> None:
+        self.recipe, self.processor, self.model = recipe, processor, model
+        self.batches, self.dev, self.out = batches, dev, out
+        # On a CPU the written-out attention trains twice as fast as the fused one.
+        model.set_attn_implementation("eager" if model.device.type == "cpu" else "sdpa")
+        self.optimizers = _optimizers(recipe, model)
+        self.schedules = [_one_cycle(optimizer, batches.total, recipe.warmup) for optimizer in self.optimizers]
+        self.progress = _Progress()
+
+    def go(self, watchers: Sequence[Watcher], named: str, checkpoint_s: float) -> None:
+        """Every batch that is left, with a look at the dev split `recipe.checks` times."""
+        total = self.batches.total
+        every = math.ceil(total / self.recipe.checks)
+        started, kept = time.perf_counter() - self.progress.seconds, time.perf_counter()
+        for tensors, targets in self.batches:
+            step = self.batches.done
+            self.progress.losses.append(self._learn(tensors, targets))
+            for watcher in watchers:
+                watcher.step(step, total, self.progress.losses[-1])
+            looked = step % every == 0 or step == total
+            if looked:
+                self._look(step, watchers)
+            self.progress.seconds = time.perf_counter() - started
+            if looked or time.perf_counter() - kept > checkpoint_s:
+                checkpoint.save(self.out, {"run": named, **self.state()})
+                kept = time.perf_counter()
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "schedules": [schedule.state_dict() for schedule in self.schedules],
+            "batches": self.batches.state(),
+            "progress": asdict(self.progress),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        for mine, stored in zip(self.optimizers, state["optimizers"], strict=True):
+            mine.load_state_dict(stored)
+        for schedule, stored in zip(self.schedules, state["schedules"], strict=True):
+            schedule.load_state_dict(stored)
+        self.batches.restore(state["batches"])
+        self.progress = _Progress(**state["progress"])
+
+    def _learn(self, tensors: dict[str, Tensor], targets: Tensor) -> float:
+        """One step; the loss of its batch."""
+        device = self.model.device
+        self.model.train()
+        with _half(device):
+            logits = self.model(**{name: value.to(device) for name, value in tensors.items()}).logits
+        loss = nn.functional.cross_entropy(logits.float(), targets.to(device), label_smoothing=self.recipe.smoothing)
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer, schedule in zip(optimizers, schedules, strict=True):
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer, schedule in zip(self.optimizers, self.schedules, strict=True):
             optimizer.step()
             optimizer.zero_grad()
             schedule.step()
-        progress.steps += 1
-        progress.losses.append(loss.item())
-        watch(progress.steps, progress.losses[-1])
-        if progress.steps % every == 0 or progress.steps == total:
-            answers, truth = _answers(recipe, model, processor, dev)
-            accuracy = float((answers.argmax(1) == truth.argmax(1)).mean())
-            log(f"{recipe.name}  step {progress.steps}/{total}  dev accuracy {accuracy:.4f}")
-            if progress.checked(accuracy):
-                _save(recipe, model, processor, out)
-    return progress
+        return loss.item()
 
-
-def _batches(
-    recipe: Recipe, processor: Any, examples: Examples, total: int, rng: np.random.Generator
-) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
-    """Exactly `total` augmented batches, starting new epochs as needed."""
-    done = 0
-    while done < total:
-        for rows in recipe.order(examples, rng):
-            if done == total:
-                return
-            batch = examples.take(rows)
-            yield recipe.augment(processor, batch.inputs, rng), torch.from_numpy(batch.targets)
-            done += 1
+    def _look(self, step: int, watchers: Sequence[Watcher]) -> None:
+        answers, truth = _answers(self.recipe, self.model, self.processor, self.dev)
+        if self.progress.checked(step, float((answers.argmax(1) == truth.argmax(1)).mean())):
+            _save(self.recipe, self.model, self.processor, self.out)
+        for watcher in watchers:
+            watcher.check(self.progress.history)
 
 
 def _answers(
@@ -169,7 +231,8 @@ def _answers(
     with torch.inference_mode():
         for start in range(0, len(examples), 256):
             batch = examples.take(slice(start, start + 256))
-            logits.append(model(**recipe.collate(processor, batch.inputs)).logits.float().numpy())
+            tensors = {name: value.to(model.device) for name, value in recipe.collate(processor, batch.inputs).items()}
+            logits.append(model(**tensors).logits.float().cpu().numpy())
     return np.concatenate(logits), examples.targets
 
 
@@ -229,23 +292,7 @@ def _one_cycle(optimizer: torch.optim.Optimizer, total: int, warmup: float) -> t
     )
 
 
-def _half() -> torch.autocast:
+def _half(device: torch.device) -> torch.autocast:
     """bfloat16 where the processor multiplies it natively; elsewhere it would only be slower."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=torch.backends.cpu.get_cpu_capability() == "AVX512")
-
-
-class _Watch:
-    """Says every ten seconds how far training is and how long it will still take."""
-
-    def __init__(self, name: str, total: int, log: Log, every_s: float = 10.0) -> None:
-        self.name, self.total, self.log, self.every_s = name, total, log, every_s
-        self.started = self.said = time.perf_counter()
-
-    def __call__(self, step: int, loss: float) -> None:
-        now = time.perf_counter()
-        if now - self.said < self.every_s:
-            return
-        self.said = now
-        left_s = (now - self.started) / step * (self.total - step)
-        left = f"{left_s // 60:.0f} min {left_s % 60:02.0f} s left"
-        self.log(f"{self.name}  step {step}/{self.total}  loss {loss:.3f}  {left}")
+    native = device.type == "cuda" or torch.backends.cpu.get_cpu_capability() == "AVX512"
+    return torch.autocast(device.type, torch.bfloat16, enabled=native and device.type in ("cpu", "cuda"))

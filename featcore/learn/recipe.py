@@ -70,6 +70,10 @@ class Recipe(ABC):
     def read(self, data: Path, split: str, seed: int) -> Examples:
         """The examples of `train`, `dev` or `test`; raises InputError where the data folder lacks them."""
 
+    def before(self, data: Path, seed: int) -> Examples | None:
+        """Examples of a first phase that are read once before the epochs; None where a recipe has none."""
+        return None
+
     @abstractmethod
     def processor(self, train: Examples) -> Any:
         """The tokenizer or picture processor that is saved beside the weights."""

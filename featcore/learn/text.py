@@ -1,8 +1,11 @@
 """Sentences become sentiment: the recipe of `text-mini`, a small BERT with its own WordPiece vocabulary."""
 
+import gzip
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +22,7 @@ from transformers import (
     PreTrainedModel,
 )
 
+from featcore.learn.negation import BAD, GOOD, contrasts
 from featcore.learn.recipe import RECIPES, Control, Examples, Recipe, existing, known_split, one_hot
 
 NEGATION = re.compile(r"(^| )(not|n't|never|no|nothing|neither|nor|without|hardly|cannot)( |$)")
@@ -26,28 +30,17 @@ NEGATION = re.compile(r"(^| )(not|n't|never|no|nothing|neither|nor|without|hardl
 # The treebank's five grades as the probability of "positive".
 GRADE = (0.0, 0.1, 0.5, 0.9, 1.0)
 
-# "Not good" is bad, "not bad" is fairly good: the treebank has too few of the second for a small model to learn it.
-NEGATED = ("not {}", "it is not {} .", "the film is n't {}", "it was never {}", "not at all {}", "they are not {}")
-
-# Words of the negation control; training never negates them by rule.
-GOOD = (
-    *("good", "great", "funny", "charming", "moving", "clever", "fresh", "beautiful", "touching", "brilliant"),
-    *("entertaining", "memorable", "fascinating", "delightful", "engaging"),
-)
-BAD = (
-    *("bad", "boring", "dull", "stupid", "bland", "terrible", "awful", "silly", "predictable", "pointless"),
-    *("annoying", "tedious", "lame", "flat", "lifeless"),
-)
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 @dataclass(frozen=True)
 class TextRecipe(Recipe):
-    """SST-2 phrases and the graded phrases of the training trees.
+    """SST-2 phrases and the graded phrases of the training trees, after sentences of long reviews.
 
-    Negation is what a bag of words gets wrong. So neutral phrases with a negation ("never boring") stay in, as half
-    positive, and each graded word is also negated by rule in `negated` of the frames above, except the words of the
-    control. A share of the tokens is replaced by [MASK], fewer by [UNK], so that hiding a token is something the
-    model has seen.
+    The first phase reads `pieces` sentences of each IMDB review; what the reviewer thought of the film is a noisy label
+    of a sentence. Negation is what a bag of words gets wrong. So neutral phrases with a negation ("never boring") stay
+    in, as half positive, and graded words come as contrast pairs in `frames` frames each (see `negation`). A share of
+    the tokens is replaced by [MASK], fewer by [UNK], so that hiding a token is something the model has seen.
     """
 
     vocabulary: int = 8000
@@ -55,7 +48,8 @@ class TextRecipe(Recipe):
     masked: float = 0.04
     unknown: float = 0.01
     joined: float = 0.5
-    negated: int = 2
+    frames: int = 4
+    pieces: int = 6
     limit: int | None = None
 
     auto_model: ClassVar[Any] = AutoModelForSequenceClassification
@@ -69,13 +63,25 @@ class TextRecipe(Recipe):
         if split == "train":
             rng = np.random.default_rng(seed)
             trees = _trees(existing(data / "sst_trees" / "train.txt"))
-            extra = [*_graded(*trees, set(sentences)), *_negated(trees[1], self.negated, rng)]
+            extra = [*_graded(*trees, set(sentences)), *contrasts(trees[1], self.frames, rng)]
             positive = np.array([share for _, share in extra], np.float32)
             targets = np.concatenate([targets, np.stack([1 - positive, positive], axis=1)])
             sentences += [sentence for sentence, _ in extra]
             join = rng.random(len(sentences)) < self.joined
             sentences = [natural(s) if j else s for s, j in zip(sentences, join, strict=True)]
         return Examples(np.array(sentences, dtype=object), targets).take(slice(self.limit))
+
+    def before(self, data: Path, seed: int) -> Examples | None:
+        rng = np.random.default_rng(seed)
+        sentences: list[str] = []
+        positive: list[float] = []
+        with gzip.open(existing(data / "imdb" / "train.jsonl.gz"), "rt", encoding="utf-8") as file:
+            for review in map(json.loads, islice(file, self.limit)):
+                pieces = [piece for piece in SENTENCE_END.split(review["text"]) if 3 < len(piece.split()) < 50]
+                sentences += rng.choice(pieces, min(self.pieces, len(pieces)), replace=False).tolist() if pieces else []
+                positive += [0.15 + 0.7 * review["label"]] * (len(sentences) - len(positive))
+        share = np.array(positive, np.float32)
+        return Examples(np.array(sentences, dtype=object), np.stack([1 - share, share], axis=1))
 
     def processor(self, train: Examples) -> BertTokenizer:
         trainer = BertWordPieceTokenizer(lowercase=True)
@@ -123,9 +129,11 @@ class TextRecipe(Recipe):
             "contractions joined (is n't -> isn't)": lambda test, _: Examples(
                 np.array([natural(s) for s in test.inputs], dtype=object), test.targets
             ),
-            "'this is X', plain": lambda *_: _pairs("this is {}", 1, 0),
-            "'this is not X', X positive, should be negative": lambda *_: _pairs("this is not {}", 0, None),
-            "'this is not X', X negative, should be positive": lambda *_: _pairs("this is not {}", None, 1),
+            "'X', words that training never negated": lambda *_: _pairs("{}", 1, 0),
+            "'not X', X positive, should be negative": lambda *_: _pairs("not {}", 0, None),
+            "'not X', X negative, should be positive": lambda *_: _pairs("not {}", None, 1),
+            "'This movie is not X.', X positive": lambda *_: _pairs("This movie is not {}.", 0, None),
+            "'This movie is not X.', X negative": lambda *_: _pairs("This movie is not {}.", None, 1),
         }
 
 
@@ -171,16 +179,6 @@ def _graded(whole: list[str], grades: dict[str, int], known: set[str]) -> list[t
     return [(p, GRADE[grades[p]]) for p in new + [p for p in whole if grades[p] != 2] * 2]
 
 
-def _negated(grades: dict[str, int], frames: int, rng: np.random.Generator) -> list[tuple[str, float]]:
-    """Every word with a grade, in some of the negated frames."""
-    words = [p for p, grade in grades.items() if grade != 2 and p.isalpha() and p not in (*GOOD, *BAD, "not")]
-    return [
-        (frame.format(word), 0.1 if grades[word] > 2 else 0.8)
-        for word in words
-        for frame in rng.choice(NEGATED, frames, replace=False)
-    ]
-
-
 def _shuffled(test: Examples, rng: np.random.Generator) -> Examples:
     shuffled = [" ".join(rng.permutation(sentence.split())) for sentence in test.inputs]
     return Examples(np.array(shuffled, dtype=object), test.targets)
@@ -198,8 +196,8 @@ TEXT_MINI = RECIPES(
         name="text-mini",
         title="Text mini",
         summary="a four-layer BERT that reads English film reviews as negative or positive",
-        data="SST-2 phrases, and graded phrases of the Stanford Sentiment Treebank (training trees only)",
-        terms="research (Socher et al. 2013); the data are not redistributed",
+        data="sentences of IMDB reviews, then SST-2 phrases and graded phrases of the treebank (training trees)",
+        terms="research (Maas et al. 2011, Socher et al. 2013); the data are not redistributed",
         labels=("negative", "positive"),
         epochs=4,
         batch=128,

@@ -1,5 +1,6 @@
 """Training: tiny runs of every recipe learn, repeat themselves, and write folders that say what was measured."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -17,8 +18,9 @@ from featcore.learn import RECIPES, evaluate, train
 from featcore.learn.card import numbers, read_card, readme, wilson
 from featcore.learn.image import CLASSES
 from featcore.learn.loop import fit
+from featcore.learn.negation import BAD, FRAMES, GOOD, contrasts
 from featcore.learn.recipe import DATA, Examples, normalised, one_hot
-from featcore.learn.text import GOOD, natural
+from featcore.learn.text import natural
 
 ASSETS = Path(__file__).parents[2] / "assets" / "models"
 SHIPPED = [name for name in RECIPES if (ASSETS / name / "training.json").is_file()]
@@ -38,7 +40,7 @@ def tiny(name):
 
 
 def write_sentences(folder, rng):
-    """Films that are good or bad, in the files of SST-2 and of the treebank."""
+    """Films that are good or bad, in the files of SST-2, of the treebank and of IMDB."""
     (folder / "sst2").mkdir()
     (folder / "sst_trees").mkdir()
     nouns = ["film", "plot", "cast", "music", "ending"]
@@ -48,6 +50,10 @@ def write_sentences(folder, rng):
         (folder / "sst2" / f"{split}.tsv").write_text(text, encoding="utf-8")
     tree = "(4 (2 A) (4 (3 lovely) (2 film)))\n(0 (1 (2 not) (3 wonderful)) (1 plot))\n"
     (folder / "sst_trees" / "train.txt").write_text(tree, encoding="utf-8")
+    (folder / "imdb").mkdir()
+    texts = ("Too short. It was such a bad plot.", "What a good film it was! Yes.")
+    with gzip.open(folder / "imdb" / "train.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps({"label": i % 2, "text": texts[i % 2]}) + "\n" for i in range(40))
 
 
 def write_pictures(folder, rng):
@@ -173,11 +179,22 @@ def test_some_tokens_are_hidden_while_training_and_never_the_special_ones(data):
     assert (ids == processor.unk_token_id).sum() / (~special).sum() == pytest.approx(0.25, abs=0.1)
 
 
-def test_the_words_of_the_negation_control_are_never_negated_in_training(data):
-    sentences = RECIPES["text-mini"].read(data, "train", 0).inputs
-    negated = [s for s in sentences if "not " in s or "n't " in s]
-    assert any("wonderful" in s for s in negated)
-    assert not any(word in s.split() for s in negated for word in GOOD)
+def test_every_graded_word_is_negated_in_contrast_pairs_but_never_a_held_out_one():
+    grades = {"splendid": 4, "drab": 0, "film": 2, "good": 4, "bad": 0, "not bad": 3}
+    pairs = dict(contrasts(grades, frames=len(FRAMES), rng=np.random.default_rng(0)))
+    assert len(pairs) == 2 * 2 * len(FRAMES)
+    assert pairs["splendid"] > 0.5 > pairs["not splendid"]
+    assert pairs["it is drab ."] < 0.5 < pairs["it is not drab ."]
+    assert not any("good" in text or "bad" in text for text in pairs)
+    assert len(set(GOOD)) == len(set(BAD)) == 100
+    assert not set(GOOD) & set(BAD)
+
+
+def test_the_first_phase_reads_sentences_of_reviews_with_the_label_of_their_review(data):
+    before = tiny("text-mini").before(data, 0)
+    assert set(before.inputs) == {"What a good film it was!", "It was such a bad plot."}
+    assert all(target[1] > 0.5 for text, target in zip(before.inputs, before.targets, strict=True) if "good" in text)
+    assert all(target[1] < 0.5 for text, target in zip(before.inputs, before.targets, strict=True) if "bad" in text)
 
 
 def test_contractions_are_joined():
