@@ -145,17 +145,25 @@ def train(
     resume: Annotated[
         bool, typer.Option(help="go on with a run that was stopped, from the checkpoint in --out")
     ] = False,
-    logs: Annotated[list[str], typer.Option("--log", help="csv, tensorboard or wandb; may be given again")] = [],  # noqa: B006
+    limit: Annotated[int | None, typer.Option(min=1, help="examples of each split at most, for a short run")] = None,
+    shuffled: Annotated[bool, typer.Option(help="control: shuffled labels, which must end at chance")] = False,
+    logs: Annotated[list[str], typer.Option("--log", help="csv, jsonl, tensorboard, wandb; may be given again")] = [],  # noqa: B006
 ) -> None:
     """Train an embedded encoder from its recipe; a run that is stopped or killed can be taken up again."""
     with in_words():
         from featcore import learn
         from featcore.learn.watch import watcher
+        from featcore.settings import settings
 
+        recipe = dataclasses.replace(learn.RECIPES[name], limit=limit, shuffled=shuffled)
         out = out or Path(name)
-        more: dict[str, Any] = {} if data is None else {"data": data}
-        more |= {"device": device, "resume": resume, "watchers": [watcher(kind, out) for kind in logs]}
-        say(str(learn.train(name, epochs=epochs, seed=seed, out=out, log=tell_line, **more)))
+        watchers = [watcher(kind, out) for kind in logs]
+        folder = data or settings().data
+        say(
+            str(
+                learn.fit(recipe, folder, epochs, seed, out, tell_line, device=device, resume=resume, watchers=watchers)
+            )
+        )
 
 
 @app.command()

@@ -16,6 +16,9 @@ class Settings(BaseSettings):
 
     assets: Path = Field(ROOT / "assets", description="folder of models, samples and finished runs")
 
+    data: Path = Field(ROOT.parent / "shared" / "data", description="folder of the data sets that training reads")
+    runs: Path = Field(ROOT / "runs", description="folder of what this server makes: kept encoders")
+
     max_upload_bytes: int = Field(200_000_000, description="bytes of one file")
     max_characters: int = Field(100_000, description="characters of one text")
     max_pixels: int = Field(50_000_000, description="pixels of one picture, or of one frame of a clip")

@@ -191,3 +191,44 @@ def test_the_page_runs_no_model_and_reads_no_finished_run_again_when_only_a_pict
     assert not calls
     after = [chart.proto.spec for chart in app.get("plotly_chart")]
     assert sum(old != new for old, new in zip(before, after, strict=True)) == 2, "attention of both sides"
+
+
+def test_a_short_run_is_trained_followed_and_its_result_shown(monkeypatch, tmp_path):
+    import time
+
+    from featcore.settings import settings
+
+    monkeypatch.setenv("FEATCORE_RUNS", str(tmp_path))
+    settings.cache_clear()
+    app = open_page(ROOT / "pages/4_learn/learn.py", n_limit=500, n_epochs=0.5)
+    assert "The full run of Video mini" in texts(app)
+    app.button(key="n_start").click().run()
+    assert app.button(key="n_start").disabled, "one run at a time"
+    until = time.monotonic() + 240
+    while app.button(key="n_start").disabled and time.monotonic() < until:
+        time.sleep(1)
+        app.run()
+    assert not app.exception
+    assert not app.error
+    assert [metric.label for metric in app.metric][:2] == ["Right on the test split", "Chance"]
+    app.text_input(key="n_name").set_value("a/b").run()
+    app.button(key="n_keep").click().run()
+    assert "is no name for a folder" in texts(app)
+    app.text_input(key="n_name").set_value("short").run()
+    app.button(key="n_keep").click().run()
+    assert (tmp_path / "encoders" / "short" / "config.json").is_file()
+    app.button(key="n_discard").click().run()
+    assert "The full run of Video mini" in texts(app)
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+def test_a_recipe_whose_data_is_missing_says_which_file_and_where(monkeypatch, tmp_path):
+    from featcore.settings import settings
+
+    monkeypatch.setenv("FEATCORE_DATA", str(tmp_path))
+    settings.cache_clear()
+    app = open_page(ROOT / "pages/4_learn/learn.py", n_recipe="image-mini")
+    assert any("train.npz" in error.value and "FEATCORE_DATA" in error.value for error in app.error)
+    monkeypatch.undo()
+    settings.cache_clear()

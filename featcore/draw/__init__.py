@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from featcore.draw.source import on_source
     from featcore.draw.text import strip
     from featcore.draw.times import profile, timeline
+    from featcore.draw.training import confusion, learning
     from featcore.draw.video import film, filmstrip
 
 HOME = {
@@ -28,6 +29,7 @@ HOME = {
     "curves": ("bars", "concentration", "prediction"),
     "frame": ("fragments",),
     "latency": ("stages",),
+    "training": ("confusion", "learning"),
     "meta": ("config", "escape"),
     "picture": ("Picture",),
     "pixels": ("clip_webm", "overlay_pixels"),
@@ -47,11 +49,13 @@ __all__ = [
     "clip_webm",
     "concentration",
     "config",
+    "confusion",
     "escape",
     "film",
     "filmstrip",
     "fragments",
     "heads",
+    "learning",
     "on_source",
     "overlay_pixels",
     "percentiles",

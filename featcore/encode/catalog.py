@@ -1,6 +1,7 @@
 """Names to encoders: the embedded ones, a local folder, or a hub id, all loaded by the same code."""
 
 import json
+import logging
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -16,13 +17,30 @@ if TYPE_CHECKING:
     from featcore.encode.base import Encoder
 
 EMBEDDED = ("text-mini", "image-mini", "video-mini")
+_LOG = logging.getLogger(__name__)
+_PLAIN = re.compile(r"\w[\w.-]*")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def encoders() -> list[Card]:
-    """The cards of the embedded encoders, in the order people meet them; reads no weights."""
+    """The cards of the embedded encoders, in the order people meet them, then of those kept here; reads no weights."""
     folder = settings().assets / "models"
-    return [card_of(folder / name) for name in EMBEDDED if (folder / name / "config.json").exists()]
+    embedded = [card_of(folder / name) for name in EMBEDDED if (folder / name / "config.json").exists()]
+    return embedded + [card for path in sorted(kept().glob("*/config.json")) if (card := _kept_card(path.parent))]
+
+
+def kept() -> Path:
+    """The folder of encoders that were trained and kept on this machine."""
+    return settings().runs / "encoders"
+
+
+def _kept_card(folder: Path) -> Card | None:
+    """None for a folder that a person has damaged: the others stay usable."""
+    try:
+        return card_of(folder)
+    except LoadError as error:
+        _LOG.warning("a kept encoder is left out: %s", error)
+        return None
 
 
 def load(name: str, device: str | None = None, dtype: str | None = None) -> "Encoder":
@@ -45,6 +63,8 @@ def folder_of(name: str) -> Path:
     embedded = settings().assets / "models" / name
     if name in EMBEDDED and embedded.exists():
         return embedded
+    if _PLAIN.fullmatch(name) and (kept() / name / "config.json").is_file():
+        return kept() / name
     if Path(name).is_dir():
         return Path(name)
     if _HUB_ID.fullmatch(name) and settings().allow_hub and not settings().public_demo:
@@ -90,8 +110,8 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
     labels = config.get("id2label") or {str(i): f"LABEL_{i}" for i in range(config.get("num_labels", 2))}
     sha256 = file_digest(folder / "model.safetensors")
     return Card(
-        name=folder.name if folder.name in EMBEDDED else str(folder),
-        title=trained.get("title", folder.name),
+        name=folder.name if folder.name in EMBEDDED or folder.parent == kept() else str(folder),
+        title=folder.name if folder.parent == kept() else trained.get("title", folder.name),
         modality=layout.modality,
         family=layout.family,
         checkpoint=str(folder),

@@ -32,7 +32,7 @@ def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
 def numbers(
     labels: tuple[str, ...], logits: Float[np.ndarray, "n k"], targets: Float[np.ndarray, "n k"]
 ) -> dict[str, Any]:
-    """Accuracy with its Wilson interval, n, chance level, calibration, and the accuracy of each class that occurs."""
+    """Accuracy with its Wilson interval, n, chance level, calibration, and answers by class."""
     right, truth = logits.argmax(1) == targets.argmax(1), targets.argmax(1)
     low, high = wilson(int(right.sum()), len(right))
     return {
@@ -45,6 +45,10 @@ def numbers(
         "per_class": {
             label: round(float(right[truth == k].mean()), 4) for k, label in enumerate(labels) if (truth == k).any()
         },
+        # Rows are true classes, columns what the model says.
+        "confusion": np.bincount(truth * len(labels) + logits.argmax(1), minlength=len(labels) ** 2)
+        .reshape(len(labels), -1)
+        .tolist(),
     }
 
 
@@ -90,7 +94,8 @@ def write_card(
         "summary": recipe.summary,
         "labels": list(recipe.labels),
         "pipeline": recipe.pipeline,
-        "data": recipe.data,
+        "data": recipe.data + (", labels shuffled" if recipe.shuffled else ""),
+        "limit": recipe.limit,
         "data_terms": recipe.terms,
         "licence": "Apache-2.0",
         "seed": seed,

@@ -16,7 +16,7 @@ from transformers.utils import logging as bars
 
 from featcore.encode.device import pick_device
 from featcore.errors import InputError, LoadError
-from featcore.learn import checkpoint
+from featcore.learn import checkpoint, image, text, video  # noqa: F401  recipes register themselves
 from featcore.learn.batches import Batches
 from featcore.learn.card import WEIGHTS, numbers, read_card, write_card
 from featcore.learn.recipe import DATA, RECIPES, Examples, Recipe
@@ -40,7 +40,7 @@ def train(
     weights on one machine with one number of threads, also when the run was killed and taken up again.
 
     Args:
-        more: `device`, `resume` and `watchers` of `fit`.
+        more: `device`, `resume` and `watchers` of `learn`.
 
     Raises:
         UnknownName: no recipe has this name.
@@ -50,10 +50,19 @@ def train(
     return fit(RECIPES[name], Path(data), epochs, seed, Path(out or name), log, **more)
 
 
-def fit(
+def fit(recipe: Recipe, data: Path, epochs: float | None, seed: int, out: Path, log: Log = print, **more: Any) -> Path:
+    """Train any recipe, registered or changed with `dataclasses.replace`, and write its card; see `train`."""
+    epochs = recipe.epochs if epochs is None else epochs
+    run = learn(recipe, data, epochs, seed, out, log, **more)
+    finish(run, data, epochs, seed)
+    log(f"{recipe.name}: written to {out} after {run.progress.seconds:.0f} s")
+    return out
+
+
+def learn(
     recipe: Recipe,
     data: Path,
-    epochs: float | None,
+    epochs: float,
     seed: int,
     out: Path,
     log: Log = print,
@@ -62,16 +71,15 @@ def fit(
     resume: bool = False,
     watchers: Sequence[Watcher] = (),
     checkpoint_s: float = CHECKPOINT_S,
-) -> Path:
-    """Train any recipe, registered or changed with `dataclasses.replace`; see `train`.
+) -> "Run":
+    """Run the steps of a recipe; `out` then holds the weights that were best on dev, and no card yet.
 
     Args:
         resume: go on from the checkpoint in `out`, which is written every `checkpoint_s` seconds and at every look at
-            the dev split, and removed at the end.
+            the dev split, and removed when the card is written.
         watchers: hear of every step beside the terminal.
     """
-    epochs = recipe.epochs if epochs is None else epochs
-    examples, dev = recipe.read(data, "train", seed), recipe.read(data, "dev", seed)
+    examples, dev = _training(recipe, data, seed), _limited(recipe, recipe.read(data, "dev", seed))
     phases = _phases(recipe, recipe.before(data, seed), examples, epochs)
     bars.disable_progress_bar()
     with torch.random.fork_rng():
@@ -79,29 +87,47 @@ def fit(
         processor = recipe.processor(examples)
         batches = Batches(recipe, processor, phases, np.random.default_rng(seed))
         model = recipe.model(processor).to(pick_device(device))  # type: ignore[arg-type]
-        run = _Run(recipe, processor, model, batches, dev, out)
+        run = Run(recipe, processor, model, batches, dev, out)
         # What must be alike for a checkpoint to be this run's.
         named = f"{recipe.name}, seed {seed}, {epochs:g} epochs, {batches.total} steps of {recipe.batch}"
         if resume:
             run.restore(checkpoint.load(out, named))
             log(f"{recipe.name}  goes on at step {batches.done}/{batches.total}")
         run.go([Terminal(recipe.name, log), *watchers], named, checkpoint_s)
+    return run
+
+
+def finish(run: "Run", data: Path, epochs: float, seed: int) -> None:
+    """Measure what a run wrote on the test split and under its controls, and write its card."""
     write_card(
-        recipe,
-        out,
+        run.recipe,
+        run.out,
         seed=seed,
         epochs=epochs,
-        steps=batches.done,
+        steps=run.batches.done,
         seconds=run.progress.seconds,
-        device=device,
+        device=run.model.device.type,
         dev=run.progress.best,
         history=run.progress.history,
-        result=evaluate(out, data, "test", recipe),
-        controls=_controls(recipe, out, data, seed),
+        result=evaluate(run.out, data, "test", run.recipe),
+        controls=_controls(run.recipe, run.out, data, seed),
     )
-    checkpoint.remove(out)
-    log(f"{recipe.name}: written to {out} after {run.progress.seconds:.0f} s")
-    return out
+    checkpoint.remove(run.out)
+
+
+def _limited(recipe: Recipe, examples: Examples, seed: int = 0) -> Examples:
+    """At most `recipe.limit` examples, chosen at random."""
+    if recipe.limit is None or len(examples) <= recipe.limit:
+        return examples
+    return examples.take(np.random.default_rng(seed).permutation(len(examples))[: recipe.limit])
+
+
+def _training(recipe: Recipe, data: Path, seed: int) -> Examples:
+    """What a run learns from; under the control, every label belongs to another example."""
+    examples = _limited(recipe, recipe.read(data, "train", seed), seed)
+    if not recipe.shuffled:
+        return examples
+    return Examples(examples.inputs, np.random.default_rng(seed).permutation(examples.targets))
 
 
 def _phases(recipe: Recipe, before: Examples | None, examples: Examples, epochs: float) -> list[tuple[Examples, int]]:
@@ -124,7 +150,7 @@ def evaluate(folder: Path, data: Path = DATA, split: str = "test", recipe: Recip
     bars.disable_progress_bar()
     recipe = recipe or RECIPES[read_card(folder)["name"]]
     model, processor = _load(recipe, folder)
-    examples = recipe.read(Path(data), split, 0)
+    examples = _limited(recipe, recipe.read(Path(data), split, 0))
     return {"split": split, **numbers(recipe.labels, *_answers(recipe, model, processor, examples))}
 
 
@@ -147,7 +173,7 @@ class _Progress:
         return better
 
 
-class _Run:
+class Run:
     """One learning-rate cycle; the folder always holds the weights that were best on dev so far."""
 
     def __init__(
@@ -238,12 +264,12 @@ def _answers(
 
 def _controls(recipe: Recipe, folder: Path, data: Path, seed: int) -> dict[str, dict[str, Any]]:
     model, processor = _load(recipe, folder)
-    test = recipe.read(data, "test", seed)
+    test = _limited(recipe, recipe.read(data, "test", seed))
     found = {}
     for changed, control in recipe.controls().items():
         examples = control(test, np.random.default_rng(seed))
         found[changed] = numbers(recipe.labels, *_answers(recipe, model, processor, examples))
-        del found[changed]["per_class"]
+        del found[changed]["per_class"], found[changed]["confusion"]
     return found
 
 

@@ -14,9 +14,9 @@ from transformers import PreTrainedModel
 
 from featcore.errors import InputError
 from featcore.registry import Registry
-from featcore.settings import ROOT
+from featcore.settings import settings
 
-DATA = ROOT.parent / "shared" / "data"
+DATA = settings().data
 
 RECIPES: Registry["Recipe"] = Registry("recipe")
 
@@ -43,7 +43,8 @@ class Recipe(ABC):
     """Data, augmentation, model and schedule of one encoder; frozen, so that a run is described by its name.
 
     `epochs` are passes over the training split; `checks` is how often the dev split picks the weights to keep;
-    `muon_rate` above zero trains the layers' matrices with Muon at this peak rate.
+    `muon_rate` above zero trains the layers' matrices with Muon at this peak rate; `limit` is the most examples read
+    of a split, for short runs; `shuffled` labels are a control, which must end at chance.
     """
 
     name: str
@@ -60,6 +61,8 @@ class Recipe(ABC):
     smoothing: float = 0.0
     warmup: float = 0.1
     checks: int = 6
+    limit: int | None = None
+    shuffled: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
 
     auto_model: ClassVar[Any]

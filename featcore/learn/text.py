@@ -50,7 +50,6 @@ class TextRecipe(Recipe):
     joined: float = 0.5
     frames: int = 4
     pieces: int = 6
-    limit: int | None = None
 
     auto_model: ClassVar[Any] = AutoModelForSequenceClassification
     auto_processor: ClassVar[Any] = AutoTokenizer
@@ -69,7 +68,7 @@ class TextRecipe(Recipe):
             sentences += [sentence for sentence, _ in extra]
             join = rng.random(len(sentences)) < self.joined
             sentences = [natural(s) if j else s for s, j in zip(sentences, join, strict=True)]
-        return Examples(np.array(sentences, dtype=object), targets).take(slice(self.limit))
+        return Examples(np.array(sentences, dtype=object), targets)
 
     def before(self, data: Path, seed: int) -> Examples | None:
         rng = np.random.default_rng(seed)

@@ -51,7 +51,7 @@ class VideoRecipe(Recipe):
         start, count = {
             "test": (0, self.held_out),
             "dev": (10_000, self.held_out // 2),
-            "train": (100_000 + seed * 10_000_000, self.clips),
+            "train": (100_000 + seed * 10_000_000, min(self.clips, self.limit or self.clips)),
         }[known_split(split)]
         motions = np.arange(count) % len(MOTIONS)
         clips = Rendered(motions, np.arange(start, start + count), self.frames, self.size_px)

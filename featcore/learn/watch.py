@@ -1,6 +1,7 @@
 """Who hears of a training run: a terminal, a table, TensorBoard, Weights & Biases, or a page."""
 
 import csv
+import json
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 from featcore.errors import LoadError, UnknownName
 
 Log = Callable[[str], None]
+PROGRESS = "progress.jsonl"
 
 
 class Watcher(Protocol):
@@ -48,6 +50,7 @@ class Table:
     """`log.csv` in the folder of the run: one row a look at the dev split."""
 
     def __init__(self, out: Path) -> None:
+        out.mkdir(parents=True, exist_ok=True)
         self.path = out / "log.csv"
 
     def step(self, step: int, total: int, loss: float) -> None: ...
@@ -58,6 +61,29 @@ class Table:
             writer = csv.DictWriter(file, history[0])
             writer.writeheader()
             writer.writerows(history)
+
+
+class Lines:
+    """`progress.jsonl` in the folder of the run, for whoever looks on: five steps a second at most, and looks."""
+
+    EVERY_S = 0.2
+
+    def __init__(self, out: Path) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        self.path, self.said = out / PROGRESS, 0.0
+
+    def step(self, step: int, total: int, loss: float) -> None:
+        now = time.perf_counter()
+        if now - self.said >= self.EVERY_S or step in (1, total):
+            self.said = now
+            self._write({"step": step, "total": total, "loss": loss})
+
+    def check(self, history: list[dict[str, float]]) -> None:
+        self._write(history[-1])
+
+    def _write(self, line: dict[str, float]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 class Board:
@@ -88,7 +114,7 @@ class Bias:
         self.run.log({"dev_accuracy": history[-1]["dev_accuracy"]}, step=int(history[-1]["step"]))
 
 
-LOGS: dict[str, Callable[[Path], Watcher]] = {"csv": Table, "tensorboard": Board, "wandb": Bias}
+LOGS: dict[str, Callable[[Path], Watcher]] = {"csv": Table, "jsonl": Lines, "tensorboard": Board, "wandb": Bias}
 
 
 def watcher(kind: str, out: Path) -> Watcher:

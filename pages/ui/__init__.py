@@ -18,6 +18,7 @@ from pages.ui.shared import (
 )
 from pages.ui.show import escape, figure, friendly_errors, notes, provenance
 from pages.ui.timing import pick_stage, pick_timing, timed_all
+from pages.ui.training import pick_wish, show_run, start_run
 from pages.ui.units import (
     cut_units,
     pick_cut,

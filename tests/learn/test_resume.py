@@ -81,7 +81,7 @@ def test_the_table_of_a_run_holds_what_its_card_holds(data, tmp_path):  # noqa: 
 
 
 def test_a_log_that_is_not_known_or_not_installed_is_refused_in_words(tmp_path):
-    with pytest.raises(UnknownName, match="csv, tensorboard, wandb"):
+    with pytest.raises(UnknownName, match="csv, jsonl, tensorboard, wandb"):
         watcher("mlflow", tmp_path)
     with pytest.raises(LoadError, match="pip install wandb"):
         watcher("wandb", tmp_path)

@@ -1,0 +1,103 @@
+"""A training run becomes figures: how loss and accuracy move, and which classes are taken for which."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Int
+
+from featcore.draw.curves import legend_below
+from featcore.draw.meta import canvas, escape, finish, ruled, shorten, titled
+from featcore.draw.scale import CATEGORIES, QUIET, Scale
+
+if TYPE_CHECKING:
+    from featcore.draw.picture import Picture
+
+MOST_POINTS = 400
+
+
+def learning(
+    steps: Sequence[int], losses: Sequence[float], looks: Sequence[tuple[int, float]], chance: float, total: int
+) -> "Picture":
+    """Loss of each batch and accuracy on the dev split over the steps of one run; the dotted line is chance.
+
+    Args:
+        looks: step and accuracy (a share) of each look at the dev split.
+        total: steps of the whole run, so that the axis does not move while it trains.
+    """
+    import plotly.graph_objects as go
+
+    figure = canvas(320, 8, 8, 8, 88)
+    chosen = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), MOST_POINTS)).astype(int)).tolist()
+    at, height = [steps[i] for i in chosen], [round(losses[i], 5) for i in chosen]
+    loss = go.Scatter(x=at, y=height, mode="lines", name="loss of the batch", yaxis="y2")
+    loss.update(line={"color": CATEGORIES[1], "width": 1.5}, hovertemplate="step %{x}: loss %{y:.3f}<extra></extra>")
+    dev = go.Scatter(x=[s for s, _ in looks], y=[share for _, share in looks], mode="lines+markers")
+    dev.update(
+        name="accuracy on the dev split",
+        line={"color": CATEGORIES[0], "width": 2.5},
+        marker={"size": 8},
+        hovertemplate="step %{x}: %{y:.1%} right<extra></extra>",
+    )
+    figure.add_traces([loss, dev])
+    figure.add_hline(y=chance, line={"color": QUIET, "width": 1.5, "dash": "dot"})
+    top = max([*height, 0.1])
+    figure.update_layout(
+        xaxis=ruled(title=titled("step"), range=[0, max(total, 1)], nticks=7),
+        yaxis=ruled(title=titled("accuracy"), range=[0, 1.02], tickformat=".0%", dtick=0.25),
+        yaxis2=ruled(title=titled("loss"), range=[0, 1.05 * top], overlaying="y", side="right", showgrid=False),
+        showlegend=True,
+        legend=legend_below(),
+    )
+    best = f"best accuracy {max(share for _, share in looks):.1%}" if looks else "no look at the dev split yet"
+    last = f"loss {losses[-1]:.3f}" if losses else "no loss yet"
+    table = {"step": list(steps), "loss": list(losses), "dev_accuracy": _joined(steps, looks)}
+    return finish(figure, f"{len(steps)} steps of {total}: {last}, {best}; chance is {chance:.1%}.", table)
+
+
+def _joined(steps: Sequence[int], looks: Sequence[tuple[int, float]]) -> list:
+    """The accuracy beside the last recorded step that it belongs to, None elsewhere."""
+    found: list = [None] * len(steps)
+    for step, share in looks:
+        found[max(0, int(np.searchsorted(steps, step, side="right")) - 1)] = share
+    return found
+
+
+def confusion(matrix: Int[np.ndarray, "k k"], labels: Sequence[str]) -> "Picture":
+    """How many examples of each class (rows) the encoder calls what (columns); colours are shares of a row."""
+    import plotly.graph_objects as go
+
+    counts = np.asarray(matrix)
+    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    names = [escape(shorten(label, 18)) for label in labels]
+    scale = Scale(0.0, 1.0, False)
+    figure = canvas(70 + 34 * len(names) + 60, 8, 8, 8, 8)
+    heat = go.Heatmap(
+        z=share.astype(np.float32),
+        x=list(range(len(names))),
+        y=list(range(len(names))),
+        text=counts,
+        texttemplate="%{text}",
+        colorscale=[[stop, scale.css(stop, 0.95)] for stop in np.linspace(0, 1, 11).tolist()],
+        zmin=0,
+        zmax=1,
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        customdata=[[[a, b] for b in names] for a in names],
+        hovertemplate="%{customdata[0]} called %{customdata[1]}: %{text}, %{z:.1%} of its row<extra></extra>",
+    )
+    figure.add_trace(heat)
+    axis = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}
+    figure.update_layout(
+        xaxis=ruled(title=titled("what the encoder says"), side="bottom", **axis),
+        yaxis=ruled(title=titled("what it is"), range=[len(names) - 0.5, -0.5], **axis),
+    )
+    right = int(np.trace(counts))
+    mixed = counts - np.diag(np.diag(counts))
+    text = f"{right} of {int(counts.sum())} are right."
+    if mixed.any():
+        a, b = (int(at) for at in np.unravel_index(int(mixed.argmax()), mixed.shape))
+        text += f" Most often mixed up: {labels[a]} called {labels[b]}, {mixed[a, b]} times."
+    rows = [(labels[a], labels[b], int(counts[a, b])) for a in range(len(labels)) for b in range(len(labels))]
+    return finish(figure, text, {"is": [r[0] for r in rows], "called": [r[1] for r in rows], "n": [r[2] for r in rows]})
