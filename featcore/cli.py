@@ -139,7 +139,7 @@ def train(
     name: str,
     data: Data = None,
     epochs: Annotated[float | None, typer.Option(help="passes over the data; the recipe's own by default")] = None,
-    seed: int = 0,
+    seed: Annotated[int | None, typer.Option(help="the recipe's own by default")] = None,
     out: Annotated[Path | None, typer.Option(help="folder to write; the name by default")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps")] = "cpu",
     resume: Annotated[
@@ -196,7 +196,7 @@ def ship(budget_s: Annotated[float, typer.Option(min=0.01, help="seconds of timi
     with in_words():
         from featcore import manifest
         from featcore.runs import compute_shipped
-        from featcore.settings import settings
+        from featcore.settings import ROOT, settings
         from featcore.store import Store
 
         store = Store(settings().assets / "runs")
@@ -204,6 +204,7 @@ def ship(budget_s: Annotated[float, typer.Option(min=0.01, help="seconds of timi
         for key in compute_shipped(store, budget_s):
             say(key)
         manifest.write(settings().assets)
+        manifest.write_encoders(ROOT / "README.md", settings().assets)
 
 
 # --- in --------------------------------------------------------------------------------------------------------------

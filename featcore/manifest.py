@@ -1,5 +1,6 @@
 """Every file of `assets` with its size, digest and origin, as the table in assets/README.md."""
 
+import json
 from pathlib import Path
 
 from featcore.keys import file_digest
@@ -18,6 +19,33 @@ runs anew and writes the table below; a test compares it with the files.
 {START}
 {END}
 """
+
+
+ENCODERS, END_ENCODERS = "<!-- encoders -->", "<!-- end of encoders -->"
+
+
+def encoder_table(assets: Path) -> str:
+    """The embedded encoders with what `featcore evaluate` measured of each on its whole test split."""
+    lines = [
+        "| encoder | what it is | test split | right (95 % interval) | chance | weights |",
+        "|---|---|---|---|---|---|",
+    ]
+    for path in sorted((assets / "models").glob("*/training.json")):
+        card = json.loads(path.read_text(encoding="utf-8"))
+        test = card["test"]
+        share = f"{test['accuracy']:.1%} ({test['low']:.1%} to {test['high']:.1%})"
+        size = f"{card['weights_bytes'] / 1e6:.1f} MB"
+        lines.append(
+            f"| `{card['name']}` | {card['summary']} | {test['n']:,} | {share} | {test['chance']:.0%} | {size} |"
+        )
+    return "\n".join(lines)
+
+
+def write_encoders(readme: Path, assets: Path) -> None:
+    """Put the table of encoders between its two marks in the README."""
+    text = readme.read_text(encoding="utf-8")
+    before, after = text.split(ENCODERS)[0], text.split(END_ENCODERS)[1]
+    readme.write_text(f"{before}{ENCODERS}\n{encoder_table(assets)}\n{END_ENCODERS}{after}", encoding="utf-8")
 
 
 def rows(assets: Path) -> list[tuple[str, int, str, str]]:

@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     max_seconds: float = Field(120.0, description="seconds of one clip that are decoded")
     max_frames: int = Field(4_000, description="frames of one clip that are decoded")
 
+    max_training_s: float = Field(1800.0, description="seconds after which a run started from a page makes way")
+
     device: str = Field("auto", description="auto, cpu, cuda or mps")
     dtype: str = Field("float32", description="number format of the weights while they compute")
     max_encoders: int = Field(4, description="encoders kept in memory at once")
@@ -33,7 +35,7 @@ class Settings(BaseSettings):
     warm_up: bool = Field(True, description="import the model libraries once the first page is drawn?")
 
     allow_hub: bool = Field(True, description="may a model be named by its hub id?")
-    public_demo: bool = Field(False, description="strangers use this server: no hub names")
+    public_demo: bool = Field(False, description="strangers use this server: no hub names, no training")
 
 
 @lru_cache(maxsize=1)

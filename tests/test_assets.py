@@ -17,7 +17,7 @@ from featcore.runs import (
     preset_panes,
     read_sample,
 )
-from featcore.settings import settings
+from featcore.settings import ROOT, settings
 from featcore.store import Store
 
 ASSETS = settings().assets
@@ -28,6 +28,13 @@ def test_every_file_is_listed_with_its_digest():
     listed = (ASSETS / "README.md").read_text()
     for name, size, sha, _ in manifest.rows(ASSETS):
         assert f"| {name} | {size} | `{sha}` |" in listed
+
+
+def test_the_table_of_encoders_in_the_readme_says_what_their_cards_say():
+    assert (
+        f"{manifest.ENCODERS}\n{manifest.encoder_table(ASSETS)}\n{manifest.END_ENCODERS}"
+        in (ROOT / "README.md").read_text()
+    )
 
 
 def test_embedded_encoders_are_small_and_their_cards_name_these_weights():
@@ -69,3 +76,20 @@ def test_the_video_weights_are_named_as_every_supported_transformers_reads_them(
         assert sum(name.endswith(f".{part}.bias") for name in weights) == 4
     assert not [name for name in weights if name.endswith(("q_bias", "v_bias"))]
     assert not any(weights[name].any() for name in weights if name.endswith(".key.bias"))
+
+
+def test_not_turns_good_words_and_bad_words_around():
+    """Two hundred words that training never negated by rule: "X" and "not X" must get opposite answers."""
+    from featcore.learn.negation import BAD, GOOD
+
+    encoder = fc.load("text-mini")
+
+    def positive(text: str) -> bool:
+        encoding = encoder.encode(encoder.prepare(fc.read_text(text)), attention=False)
+        return encoding.labels[int(encoding.logits.argmax())] == "positive"
+
+    for plain, negated in (("{}", "not {}"), ("This movie is {}.", "This movie is not {}.")):
+        good = sum(positive(plain.format(word)) and not positive(negated.format(word)) for word in GOOD)
+        bad = sum(not positive(plain.format(word)) and positive(negated.format(word)) for word in BAD)
+        assert good >= 80, f"{good} of 100 good words flip"
+        assert bad >= 80, f"{bad} of 100 bad words flip"

@@ -16,7 +16,7 @@ from featcore.types import Card
 if TYPE_CHECKING:
     from featcore.encode.base import Encoder
 
-EMBEDDED = ("text-mini", "image-mini", "video-mini")
+EMBEDDED = ("text-mini", "image-mini", "video-mini", "text-mini-b", "video-mini-t1")
 _LOG = logging.getLogger(__name__)
 _PLAIN = re.compile(r"\w[\w.-]*")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")

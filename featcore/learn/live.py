@@ -3,6 +3,7 @@
 Its own process, so that its random numbers, threads and crashes stay away from the people who use the server meanwhile.
 """
 
+import atexit
 import json
 import re
 import shutil
@@ -77,13 +78,14 @@ class Run:
         return self._process.poll() is None
 
     def stop(self) -> None:
+        """End the process now; nothing of it goes on after this call."""
         self._stopped = self.running or self._stopped
-        self._process.terminate()
+        self._process.kill()
+        self._process.wait()
 
     def remove(self) -> None:
         """Stop the run and delete what it wrote."""
         self.stop()
-        self._process.wait(20)
         self._said.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -126,6 +128,12 @@ class Desk:
     def __init__(self) -> None:
         self._runs: list[Run] = []
         self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Stop and delete everything: a server that ends leaves no process behind."""
+        while self._runs:
+            self._runs.pop().remove()
 
     def start(self, wish: Wish) -> Run:
         """Start a run.
@@ -134,6 +142,9 @@ class Desk:
             LimitError: somebody's run is under way.
         """
         with self._lock:
+            for run in self._runs:
+                if run.running and time.monotonic() - run.started > settings().max_training_s:
+                    run.stop()  # its owner may have left long ago
             if any(run.running for run in self._runs):
                 raise LimitError("Another training is under way on this server. Wait until it has ended, or stop it.")
             while len(self._runs) >= MOST_FINISHED:

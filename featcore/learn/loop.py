@@ -29,7 +29,7 @@ def train(
     name: str,
     data: Path = DATA,
     epochs: float | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     out: Path | None = None,
     log: Log = print,
     **more: Any,
@@ -50,9 +50,12 @@ def train(
     return fit(RECIPES[name], Path(data), epochs, seed, Path(out or name), log, **more)
 
 
-def fit(recipe: Recipe, data: Path, epochs: float | None, seed: int, out: Path, log: Log = print, **more: Any) -> Path:
+def fit(
+    recipe: Recipe, data: Path, epochs: float | None, seed: int | None, out: Path, log: Log = print, **more: Any
+) -> Path:
     """Train any recipe, registered or changed with `dataclasses.replace`, and write its card; see `train`."""
     epochs = recipe.epochs if epochs is None else epochs
+    seed = recipe.seed if seed is None else seed
     run = learn(recipe, data, epochs, seed, out, log, **more)
     finish(run, data, epochs, seed)
     log(f"{recipe.name}: written to {out} after {run.progress.seconds:.0f} s")

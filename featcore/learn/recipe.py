@@ -44,7 +44,8 @@ class Recipe(ABC):
 
     `epochs` are passes over the training split; `checks` is how often the dev split picks the weights to keep;
     `muon_rate` above zero trains the layers' matrices with Muon at this peak rate; `limit` is the most examples read
-    of a split, for short runs; `shuffled` labels are a control, which must end at chance.
+    of a split, for short runs; `shuffled` labels are a control, which must end at chance; `seed` is the one of the
+    shipped weights.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Recipe(ABC):
     checks: int = 6
     limit: int | None = None
     shuffled: bool = False
+    seed: int = 0
     config: Mapping[str, Any] = field(default_factory=dict)
 
     auto_model: ClassVar[Any]

@@ -5,7 +5,7 @@ import streamlit as st
 from featcore.runs import DEFAULT_METHOD, PRESETS, read_sample
 from featcore.types import Latency
 from pages.ui.cached import read_source, timed
-from pages.ui.show import friendly_errors
+from pages.ui.show import escape, friendly_errors
 
 
 def pick_timing(prefix: str) -> tuple[list[str], bool]:
@@ -33,13 +33,15 @@ def timed_all(names: list[str], measure: bool) -> dict[str, list[Latency]]:
     """Title to latencies; one encoder that fails leaves the others."""
     import featcore as fc
 
-    samples = {pane.encoder: pane.sample for preset in reversed(PRESETS) for pane in (preset.right, preset.left)}
+    cards = {card.name: card for card in fc.encoders()}
+    panes = [pane for preset in reversed(PRESETS) for pane in (preset.right, preset.left)]
+    samples = {cards[pane.encoder].modality: pane.sample for pane in panes}
     times = {}
-    for card in fc.encoders():
-        if card.name not in names or card.name not in samples:
+    for card in cards.values():
+        if card.name not in names:
             continue
         with friendly_errors():
-            sample = samples[card.name]
+            sample = samples[card.modality]
             frames = card.input_size[0] if card.modality == "video" else 1
 
             def read(card=card, sample=sample):
@@ -49,6 +51,8 @@ def timed_all(names: list[str], measure: bool) -> dict[str, list[Latency]]:
             found = timed(card, source, (DEFAULT_METHOD,), read, measure)
             if found:
                 times[card.title] = found
+            else:
+                st.caption(f"{escape(card.title)} has not been timed on this input yet: press Measure here.")
     return times
 
 

@@ -75,6 +75,9 @@ def _check_data(card: Card) -> None:
 
 def start_run(prefix: str, wish: Wish) -> None:
     """The button; what it starts belongs to this session."""
+    if settings().public_demo:
+        st.info("Training is switched off on this public server. Run Tessera on your own machine to train here.")
+        return
     run = _run(prefix)
     busy = run is not None and run.running
     if st.button("Train here", icon=":material/model_training:", type="primary", disabled=busy, key=f"{prefix}_start"):

@@ -32,10 +32,10 @@ def tiny(name):
     """The recipe itself, with a model and a schedule that take seconds."""
     recipe = RECIPES[name]
     changes = {
-        "text-mini": {"batch": 16, "vocabulary": 200},
-        "image-mini": {"batch": 16, "held_out": 40},
-        "video-mini": {"batch": 16, "held_out": 40, "clips": 160},
-    }[name]
+        "text": {"batch": 16, "vocabulary": 200},
+        "image": {"batch": 16, "held_out": 40},
+        "video": {"batch": 16, "held_out": 40, "clips": 160},
+    }[name.split("-")[0]]
     return replace(recipe, config={**recipe.config, **SMALL}, peak_rate=3e-3, checks=3, **changes)
 
 
@@ -44,8 +44,9 @@ def write_sentences(folder, rng):
     (folder / "sst2").mkdir()
     (folder / "sst_trees").mkdir()
     nouns = ["film", "plot", "cast", "music", "ending"]
+    frames = {"train": "a {} {}", "dev": "{} {}", "test": "a {} {} ending"}
     for split, n in (("train", 240), ("dev", 40), ("test", 40)):
-        rows = [(f"a {['bad', 'good'][i % 2]} {rng.choice(nouns)}", i % 2) for i in range(n)]
+        rows = [(frames[split].format(["bad", "good"][i % 2], rng.choice(nouns)), i % 2) for i in range(n)]
         text = "sentence\tlabel\n" + "".join(f"{sentence}\t{label}\n" for sentence, label in rows)
         (folder / "sst2" / f"{split}.tsv").write_text(text, encoding="utf-8")
     tree = "(4 (2 A) (4 (3 lovely) (2 film)))\n(0 (1 (2 not) (3 wonderful)) (1 plot))\n"
@@ -103,7 +104,7 @@ def trained(data, tmp_path_factory):
     def get(name):
         if name not in found:
             out, said = tmp_path_factory.mktemp("trained") / name, []
-            fit(tiny(name), data, {"video-mini": 2}.get(name, 6), 0, out, said.append)
+            fit(tiny(name), data, 2 if name.startswith("video") else 6, 0, out, said.append)
             found[name] = out, said
         return found[name]
 

@@ -75,3 +75,16 @@ def test_a_damaged_kept_encoder_is_left_out_and_the_others_stay(home, caplog):
     (folder / "config.json").write_text("{")
     assert {card.name for card in fc.encoders()} >= {"text-mini", "image-mini", "video-mini"}
     assert "torn" in caplog.text
+
+
+def test_a_run_that_took_too_long_makes_way_and_a_server_that_ends_leaves_none(home, monkeypatch):
+    monkeypatch.setenv("FEATCORE_MAX_TRAINING_S", "0")
+    settings.cache_clear()
+    desk = live.Desk()
+    long = desk.start(live.Wish("video-mini", limit=32_000, epochs=20))
+    time.sleep(0.1)
+    other = desk.start(live.Wish("video-mini", limit=64, epochs=1))
+    assert long.progress().state == "stopped"
+    desk.close()
+    assert not other.running
+    assert not other.folder.exists()
