@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor, nn
+from torchvision.datasets import CIFAR10
 from transformers import (
     AutoImageProcessor,
     AutoModelForImageClassification,
@@ -19,8 +20,10 @@ from transformers import (
     ViTImageProcessor,
 )
 
-from featcore.learn.recipe import RECIPES, Control, Examples, Recipe, existing, known_split, normalised, one_hot
+from featcore.errors import InputError
+from featcore.learn.recipe import RECIPES, Control, Examples, Recipe, known_split, normalised, one_hot
 
+ORIGINAL = CIFAR10
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -44,14 +47,11 @@ class ImageRecipe(Recipe):
     pipeline: ClassVar[str] = "image-classification"
 
     def read(self, data: Path, split: str, seed: int) -> Examples:
-        file = "test" if known_split(split) == "test" else "train"
-        with np.load(existing(data / "cifar10" / f"{file}.npz")) as archive:
-            bounds, labels = archive["offset"], archive["label"]
-            kept = {"train": slice(0, -self.held_out), "dev": slice(-self.held_out, None), "test": slice(None)}
-            chosen = np.arange(len(labels))[kept[split]]
-            packed = archive["jpeg"].tobytes()
-        pixels = np.stack([_decoded(packed[bounds[i] : bounds[i + 1]]) for i in chosen])
-        return Examples(pixels, one_hot(labels[chosen], len(self.labels)))
+        part = "test" if known_split(split) == "test" else "train"
+        kept = {"train": slice(0, -self.held_out), "dev": slice(-self.held_out, None), "test": slice(None)}[split]
+        packed = data / "cifar10" / f"{part}.npz"
+        pixels, labels = _unpacked(packed, kept) if packed.is_file() else _downloaded(data, part, kept)
+        return Examples(pixels, one_hot(labels, len(self.labels)))
 
     def processor(self, train: Examples) -> ViTImageProcessor:
         size = {"height": self.size_px, "width": self.size_px}
@@ -135,6 +135,26 @@ def _mimic(attention: Any, heads: int) -> None:
     left, size, right = torch.linalg.svd(0.4 * torch.randn(width, width) / width**0.5 - 0.4 * torch.eye(width))
     attention.v_proj.weight.copy_(size.sqrt()[:, None] * right)
     attention.o_proj.weight.copy_(left * size.sqrt())
+
+
+def _unpacked(path: Path, kept: slice) -> tuple[UInt8[np.ndarray, "b y x 3"], np.ndarray]:
+    """Pictures and labels of a file of JPEG bytes."""
+    with np.load(path) as archive:
+        bounds, labels = archive["offset"], archive["label"]
+        chosen, packed = np.arange(len(labels))[kept], archive["jpeg"].tobytes()
+    return np.stack([_decoded(packed[bounds[i] : bounds[i + 1]]) for i in chosen]), labels[chosen]
+
+
+def _downloaded(data: Path, part: str, kept: slice) -> tuple[UInt8[np.ndarray, "b y x 3"], np.ndarray]:
+    """Pictures and labels of the original archive, which torchvision fetches once and checks."""
+    try:
+        found = ORIGINAL(str(data / "cifar10"), train=part == "train", download=True)
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"CIFAR-10 is not in '{data / 'cifar10'}' and cannot be downloaded ({error}). Put cifar-10-python.tar.gz "
+            "there, or give the folder of the data sets with --data."
+        ) from error
+    return found.data[kept], np.array(found.targets)[kept]
 
 
 def _decoded(jpeg: bytes) -> UInt8[np.ndarray, "y x 3"]:

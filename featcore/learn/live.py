@@ -62,11 +62,11 @@ class Run:
         self.folder = Path(tempfile.mkdtemp(prefix="tessera-run-"))
         self._stopped = False
         self._ended: float | None = None
-        self._said = (self.folder / "said.txt").open("w+", encoding="utf-8")
         command = [sys.executable, "-m", "featcore", "train", wish.recipe, "--data", str(data), "--out", str(self.out)]
         command += ["--limit", str(wish.limit), "--epochs", str(wish.epochs), "--seed", str(wish.seed)]
         command += ["--log", "jsonl", *(["--shuffled"] if wish.shuffled else [])]
-        self._process = subprocess.Popen(command, stdout=self._said, stderr=subprocess.STDOUT)  # noqa: S603
+        with (self.folder / "said.txt").open("wb") as said:
+            self._process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)  # noqa: S603
 
     @property
     def out(self) -> Path:
@@ -86,7 +86,6 @@ class Run:
     def remove(self) -> None:
         """Stop the run and delete what it wrote."""
         self.stop()
-        self._said.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def progress(self) -> Progress:

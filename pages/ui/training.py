@@ -16,7 +16,11 @@ from pages.ui.cached import drawn
 from pages.ui.show import escape, figure, friendly_errors
 
 POLL_S = 1.0
-NEEDS = {"text": ("sst2/train.tsv", "sst_trees/train.txt", "imdb/train.jsonl.gz"), "image": ("cifar10/train.npz",)}
+# Files below the data folder; of a tuple, one is enough.
+NEEDS = {
+    "text": (("sst2/train.tsv",), ("sst_trees/train.txt",), ("imdb/train.jsonl.gz",)),
+    "image": (("cifar10/train.npz", "cifar10/cifar-10-batches-py/data_batch_1"),),
+}
 
 
 @st.cache_resource(show_spinner=False)
@@ -65,11 +69,13 @@ def pick_wish(prefix: str) -> Wish:
 
 def _check_data(card: Card) -> None:
     """Say which files are missing before anybody starts."""
-    missing = [part for part in NEEDS.get(card.modality, ()) if not (settings().data / part).is_file()]
+    here = settings().data
+    missing = [part[0] for part in NEEDS.get(card.modality, ()) if not any((here / name).is_file() for name in part)]
     if missing:
         raise InputError(
-            f"{card.title} learns from {', '.join(missing)}, which is not in '{settings().data}'. "
-            "Put it there, name another folder in FEATCORE_DATA, or train the video encoder: it renders its own clips."
+            f"{card.title} learns from {', '.join(missing)}, which is not in '{here}'. "
+            "Put it there, name another folder in FEATCORE_DATA, or train the video encoder: it renders its own clips. "
+            f"'featcore train {card.name}' downloads what can be downloaded."
         )
 
 

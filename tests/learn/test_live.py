@@ -61,10 +61,10 @@ def test_a_run_can_be_stopped_and_a_failed_one_says_why(home):
     run.stop()
     assert ended(run).state == "stopped"
     run.remove()
-    broken = live.Run(live.Wish("image-mini", limit=10, epochs=1), home / "nowhere")
+    broken = live.Run(live.Wish("text-mini", limit=10, epochs=1), home / "nowhere")
     found = ended(broken)
     assert found.state == "failed"
-    assert "train.npz" in found.message
+    assert "train.tsv" in found.message
     assert "--data" in found.message
     broken.remove()
 
