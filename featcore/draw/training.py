@@ -30,7 +30,7 @@ def learning(
     figure = canvas(320, 8, 8, 8, 88)
     chosen = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), MOST_POINTS)).astype(int)).tolist()
     at, height = [steps[i] for i in chosen], [round(losses[i], 5) for i in chosen]
-    loss = go.Scatter(x=at, y=height, mode="lines", name="loss of the batch", yaxis="y2")
+    loss = go.Scatter(x=at, y=height, mode="lines", name="training loss", yaxis="y2")
     loss.update(line={"color": CATEGORIES[1], "width": 1.5}, hovertemplate="step %{x}: loss %{y:.3f}<extra></extra>")
     dev = go.Scatter(x=[s for s, _ in looks], y=[share for _, share in looks], mode="lines+markers")
     dev.update(
@@ -52,7 +52,8 @@ def learning(
     best = f"best accuracy {max(share for _, share in looks):.1%}" if looks else "no look at the dev split yet"
     last = f"loss {losses[-1]:.3f}" if losses else "no loss yet"
     table = {"step": list(steps), "loss": list(losses), "dev_accuracy": _joined(steps, looks)}
-    return finish(figure, f"{len(steps)} steps of {total}: {last}, {best}; chance is {chance:.1%}.", table)
+    step = steps[-1] if steps else 0
+    return finish(figure, f"Step {step:,} of {total:,}: {last}, {best}; chance is {chance:.1%}.", table)
 
 
 def _joined(steps: Sequence[int], looks: Sequence[tuple[int, float]]) -> list:
@@ -77,7 +78,6 @@ def confusion(matrix: Int[np.ndarray, "k k"], labels: Sequence[str]) -> "Picture
         x=list(range(len(names))),
         y=list(range(len(names))),
         text=counts,
-        texttemplate="%{text}",
         colorscale=[[stop, scale.css(stop, 0.95)] for stop in np.linspace(0, 1, 11).tolist()],
         zmin=0,
         zmax=1,
@@ -87,7 +87,10 @@ def confusion(matrix: Int[np.ndarray, "k k"], labels: Sequence[str]) -> "Picture
         customdata=[[[a, b] for b in names] for a in names],
         hovertemplate="%{customdata[0]} called %{customdata[1]}: %{text}, %{z:.1%} of its row<extra></extra>",
     )
-    figure.add_trace(heat)
+    # A trace of its own takes the page's text colour; zeros stay away, so that mistakes stand out.
+    row, column = np.nonzero(counts)
+    words = go.Scatter(x=column, y=row, text=counts[row, column], mode="text", hoverinfo="skip")
+    figure.add_traces([heat, words])
     axis = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}
     figure.update_layout(
         xaxis=ruled(title=titled("what the encoder says"), side="bottom", **axis),
