@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -134,36 +133,19 @@ def test_deliberate_errors_are_words_on_stderr_and_exit_code_2(bert: Path, words
     assert result.stdout == ""
 
 
-def test_training_and_evaluation_are_handed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked: dict[str, Any] = {}
-
-    def train(name: str, **options: Any) -> Path:
-        asked.update(options, name=name)
-        options["log"]("half way")
-        return tmp_path
-
-    numbers = {
-        "split": "dev",
-        "accuracy": 0.5,
-        "low": 0.4,
-        "high": 0.6,
-        "n": 9,
-        "chance": 0.1,
-        "per_class": {"a": 0.25},
-    }
-    monkeypatch.setitem(
-        sys.modules, "featcore.learn", fake := SimpleNamespace(train=train, evaluate=lambda *_, **__: numbers)
-    )
-    monkeypatch.setattr("featcore.learn", fake, raising=False)
-    result = call("train", "text-mini", "--epochs", "0.5", "--seed", "3", "--out", tmp_path)
-    assert result.stdout.strip() == str(tmp_path)
-    assert "half way" in result.stderr
-    assert {key: asked[key] for key in ("name", "epochs", "seed", "out")} == {
-        "name": "text-mini", "epochs": 0.5, "seed": 3, "out": tmp_path,
-    }  # fmt: skip
-    assert "data" not in asked
-    assert "50.0% of 9" in call("evaluate", tmp_path, "--split", "dev").stdout
-    assert json.loads(call("evaluate", tmp_path, "--json").stdout) == numbers
+def test_an_encoder_is_trained_and_measured_again(tmp_path: Path) -> None:
+    out = tmp_path / "short"
+    words = ("--limit", "128", "--epochs", "1", "--seed", "3", "--out", out, "--log", "csv")
+    trained = call("train", "video-mini", *words)
+    assert trained.stdout.strip() == str(out)
+    assert "dev accuracy" in trained.stderr
+    card = json.loads((out / "training.json").read_text())
+    assert (card["seed"], card["epochs"], card["limit"], card["test"]["n"]) == (3, 1, 128, 128)
+    assert (out / "log.csv").is_file()
+    measured = json.loads(call("evaluate", out, "--split", "dev", "--json").stdout)
+    assert measured["split"] == "dev"
+    assert measured["n"] == 1000
+    assert measured["low"] <= measured["accuracy"] <= measured["high"]
 
 
 def test_numbers_that_are_none_become_null() -> None:
