@@ -15,6 +15,9 @@ from torchvision.datasets import CIFAR10
 from featcore.errors import InputError
 from featcore.learn import RECIPES, image
 
+# torchvision 0.26 unpacks without a filter, which Python 3.12 warns of; the archive is checked by its digest before.
+pytestmark = pytest.mark.filterwarnings("ignore:Python 3.14 will, by default, filter:DeprecationWarning")
+
 BASE = "cifar-10-batches-py"
 
 
