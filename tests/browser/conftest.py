@@ -117,7 +117,7 @@ class Visitor:
     def click_point(self, plot: int, point: int, until: str) -> None:
         """Click a bar of the `plot`-th picture until these words stand on the page; three clicks at most.
 
-        A click while the page is still being laid out can fall beside the bar: a person would click again.
+        Once in many runs a click is lost, for a reason not found yet; a person would click again, and so does this.
         """
         from playwright.sync_api import TimeoutError as TimedOut
 
