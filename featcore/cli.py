@@ -1,4 +1,4 @@
-"""A terminal gets what the pages get: `encoders`, `methods`, `explain`, `latency`, `train`, `evaluate`, `ship`.
+"""A terminal gets what the pages get; `featcore --help` lists the commands.
 
 Heavy imports stand inside the commands, so that `featcore --help` answers at once.
 """
@@ -164,6 +164,35 @@ def train(
                 learn.fit(recipe, folder, epochs, seed, out, tell_line, device=device, resume=resume, watchers=watchers)
             )
         )
+
+
+@app.command()
+def finetune(
+    encoder: Annotated[str, typer.Argument(help="the encoder to begin from: embedded, a folder, or a hub id")],
+    data: Annotated[
+        Path, typer.Argument(help="a .csv or .tsv with text and label, or a folder with one folder a class")
+    ],
+    mode: Annotated[str, typer.Option(help="full, head (the classifier alone) or lora (needs peft)")] = "full",
+    epochs: Annotated[float, typer.Option(min=0.1, help="passes over the data")] = 5.0,
+    seed: Annotated[int, typer.Option(help="of the split and of the training")] = 0,
+    out: Annotated[Path | None, typer.Option(help="folder to write; my-<encoder> by default")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps")] = "cpu",
+    resume: Annotated[bool, typer.Option(help="go on with a run that was stopped")] = False,
+    logs: Annotated[list[str], typer.Option("--log", help="csv, jsonl, tensorboard, wandb; may be given again")] = [],  # noqa: B006
+) -> None:
+    """Teach an encoder your own classes; rows that cannot be used are named and left out."""
+    with in_words():
+        from featcore.learn.finetune import tuning
+        from featcore.learn.loop import fit
+        from featcore.learn.own import told
+        from featcore.learn.watch import watcher
+
+        recipe = tuning(encoder, data, mode, epochs, seed, out.name if out else "")  # type: ignore[arg-type]
+        out = out or Path(recipe.name)
+        for line in told(recipe.left_out):
+            tell_line(line)
+        watchers = [watcher(kind, out) for kind in logs]
+        say(str(fit(recipe, data, epochs, seed, out, tell_line, device=device, resume=resume, watchers=watchers)))
 
 
 @app.command()

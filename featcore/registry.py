@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from featcore.errors import UnknownName
 
 Entry = TypeVar("Entry")
+Given = TypeVar("Given")  # an Entry of some kind of its own
 
 
 class Registry(Generic[Entry]):
@@ -15,11 +16,11 @@ class Registry(Generic[Entry]):
         self.kind = kind
         self._entries: dict[str, Entry] = {}
 
-    def __call__(self, entry: Entry) -> Entry:
+    def __call__(self, entry: Given) -> Given:
         name = entry.name  # type: ignore[attr-defined]
         if name in self._entries:
             raise ValueError(f"two {self.kind}s are called '{name}'")
-        self._entries[name] = entry
+        self._entries[name] = entry  # type: ignore[assignment]
         return entry
 
     def __getitem__(self, name: str) -> Entry:

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     max_seconds: float = Field(120.0, description="seconds of one clip that are decoded")
     max_frames: int = Field(4_000, description="frames of one clip that are decoded")
 
+    max_examples: int = Field(5_000, description="examples of a person's own data that an encoder may learn from")
     max_training_s: float = Field(1800.0, description="seconds after which a run started from a page makes way")
 
     device: str = Field("auto", description="auto, cpu, cuda or mps")

@@ -26,6 +26,7 @@ MAX_POSITIONS = 40
 TEXT = ("bert", "distilbert", "electra", "roberta")
 IMAGE = ("vit", "vit-wide", "deit")
 VIDEO = ("videomae", "videomae-wide", "videomae-first")
+CONV = ("resnet", "regnet", "convnext")
 PIXELS = (*IMAGE, *VIDEO)
 FAMILIES = (*TEXT, *PIXELS)
 
@@ -37,6 +38,9 @@ SHAPES = {
     "videomae": ((6, 16, 16), (2, 8, 8)),
     "videomae-wide": ((4, 16, 24), (2, 8, 8)),
     "videomae-first": ((4, 16, 16), (2, 8, 8)),
+    "resnet": ((1, 24, 24), (1, 8, 8)),
+    "regnet": ((1, 16, 24), (1, 4, 4)),
+    "convnext": ((1, 24, 24), (1, 8, 8)),
 }
 # The class of transformers that each checkpoint is saved from; tests load it themselves.
 CLASSES = {
@@ -47,6 +51,9 @@ CLASSES = {
     "vit": "ViTForImageClassification",
     "deit": "DeiTForImageClassification",
     "videomae": "VideoMAEForVideoClassification",
+    "resnet": "ResNetForImageClassification",
+    "regnet": "RegNetForImageClassification",
+    "convnext": "ConvNextForImageClassification",
 }
 
 
@@ -59,7 +66,9 @@ def build(name: str, folder: Path) -> Path:
     else:
         shape, step = SHAPES[name]
         _save_model(CLASSES[family], folder, **_pixel_config(name, shape, step))
-        save_processor(folder, family, shape[1:])
+        # ConvNeXt's own processor enlarges the shorter side and keeps the middle.
+        changes = {"size": {"shortest_edge": shape[1]}, "crop_pct": 0.875} if family == "convnext" else {}
+        save_processor(folder, family, shape[1:], **changes)
     return folder
 
 
@@ -87,6 +96,14 @@ def _text_config(name: str) -> dict[str, Any]:
 
 def _pixel_config(name: str, shape: tuple[int, int, int], step: tuple[int, int, int]) -> dict[str, Any]:
     labels = {i: f"kind {i}" for i in range(5)}
+    if name in CONV:
+        own = {"resnet": {"layer_type": "basic"}, "regnet": {"groups_width": 4, "downsample_in_first_stage": False}}
+        sizes = {"hidden_sizes": [8, 16], "depths": [1, 1], "num_labels": 5, "id2label": labels}
+        return (
+            sizes
+            | own.get(name.split("-")[0], {"num_stages": 2})
+            | ({} if name == "convnext" else {"embedding_size": 8})
+        )
     config: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
     config |= {"num_attention_heads": 2, "num_labels": 5, "id2label": labels, "patch_size": step[1]}
     config |= {"image_size": shape[1] if shape[1] == shape[2] else list(shape[1:])}
@@ -102,7 +119,9 @@ def _save_model(class_name: str, folder: Path, **config: Any) -> None:
     model_class = getattr(transformers, class_name)
     with torch.random.fork_rng():
         torch.manual_seed(7)
-        model = model_class(model_class.config_class(initializer_range=SPREAD, **config))
+        # ResNet's config knows no range to draw from.
+        spread = {} if "embedding_size" in config and "hidden_sizes" in config else {"initializer_range": SPREAD}
+        model = model_class(model_class.config_class(**spread, **config))
         # Biases and norms too, so that an embedding of zeros is not the embedding of the mean colour.
         for parameter in model.parameters():
             if parameter.ndim == 1:
@@ -159,7 +178,14 @@ def _save_tokenizer(name: str, folder: Path) -> None:
 
 # --- pixels ----------------------------------------------------------------------------------------------------------
 
-_PROCESSORS = {"vit": "ViTImageProcessor", "deit": "DeiTImageProcessor", "videomae": "VideoMAEImageProcessor"}
+_PROCESSORS = {
+    "vit": "ViTImageProcessor",
+    "deit": "DeiTImageProcessor",
+    "videomae": "VideoMAEImageProcessor",
+    "resnet": "ViTImageProcessor",
+    "regnet": "ViTImageProcessor",
+    "convnext": "ConvNextImageProcessor",
+}
 
 
 def save_processor(folder: Path, family: str, shape: tuple[int, int], **changes: Any) -> None:

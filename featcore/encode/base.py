@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from featcore.encode.device import describe, device_lock, dtype_name
 from featcore.encode.layouts import Layout
+from featcore.encode.stems import Stem
 from featcore.errors import NotDefined
 from featcore.keys import digest
 from featcore.types import Card, Encoding, Provenance, Sample, Source
@@ -42,17 +43,18 @@ class Encoder:
     """A loaded checkpoint. Every verb answers from its inputs alone and holds the encoder's lock.
 
     The model is shared between threads, so attention kind and unit embedding are only ever exchanged under the lock
-    and are put back before it is released.
+    and are put back before it is released. A model without attention runs as it is.
     """
 
-    def __init__(self, card: Card, layout: Layout, loader: Loader, model: PreTrainedModel) -> None:
-        self.card, self.layout, self.loader = card, layout, loader
+    def __init__(self, card: Card, layout: Layout, loader: Loader, model: PreTrainedModel, stem: Stem) -> None:
+        self.card, self.layout, self.loader, self.stem = card, layout, loader, stem
         self.model = model.eval().requires_grad_(False)
         # Asked once: transformers looks for them among all parameters every time.
         self.device: torch.device = model.device
         self.dtype: torch.dtype = model.dtype
         self.lock = threading.RLock()
         self._attention = model.config._attn_implementation
+        self._activations: dict[tuple[int, ...], int] = {}
         self._stated: dict[tuple[str, int], Provenance] = {}
         # Sequence position the classifier reads, or None when it reads the mean of all positions.
         self.readout: int | None = None if layout.reads_mean(model.config.to_dict()) else 0
@@ -71,11 +73,12 @@ class Encoder:
 
     def encode(self, sample: Sample, attention: bool = True) -> Encoding:
         """One forward pass: hidden states, logits and, with eager attention, the attention of every layer and head."""
-        kind = "eager" if attention else "sdpa"
+        attends = "attention" in self.card.provides
+        kind, asked = ("eager" if attention else "sdpa"), {"output_attentions": attention} if attends else {}
         with self.running(kind), torch.inference_mode():
-            output = self.model(**self.tensors(sample), output_hidden_states=True, output_attentions=attention)
+            output = self.model(**self.tensors(sample), output_hidden_states=True, **asked)
         maps = None
-        if attention:
+        if attention and attends:
             maps = torch.stack(tuple(output.attentions))[:, 0].float().cpu().numpy()
             # An empty tuple is what fused attention returns without a word; believing it would draw an empty picture.
             assert len(maps) == self.model.config.num_hidden_layers, "the model gave no attention of some layer"
@@ -85,13 +88,13 @@ class Encoder:
             units=sample.units,
             positions=sample.positions,
             sequence=sample.sequence,
-            hidden=torch.stack(tuple(output.hidden_states))[:, 0].float().cpu().numpy(),
+            hidden=self._rows(output.hidden_states).float().cpu().numpy(),
             attention=maps,
             logits=None if logits is None else logits[0].float().cpu().numpy(),
             labels=self.card.labels if logits is not None else (),
             readout=self.readout,
             provenance=self.provenance(kind),
-            why_no_attention="" if attention else "This pass ran with fused attention, which keeps no weights.",
+            why_no_attention=self._why_no_attention(attention),
             notes=sample.notes,
             unknown=sample.unknown,
             left_out=sample.left_out,
@@ -130,8 +133,25 @@ class Encoder:
             )
         batch = len(embedded)
         tensors = {name: value.expand(batch, *value.shape[1:]) for name, value in self.tensors(sample).items()}
-        with self.running("sdpa"), self._embedding(embedded):
-            return self.model(**tensors).logits
+        with self.running("sdpa"):
+            return self.stem.run(tensors, embedded.to(self.dtype)).logits
+
+    def activation_bytes(self, sample: Sample) -> int:
+        """What one pass keeps in memory for its gradients, in bytes; measured once for each length of input."""
+        embedded = self.embed(sample)
+        shape = tuple(embedded.shape)
+        if shape not in self._activations:
+            seen: dict[int, int] = {}
+
+            def note(kept: Tensor) -> Tensor:
+                seen[kept.untyped_storage().data_ptr()] = kept.untyped_storage().nbytes()
+                return kept
+
+            with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda kept: kept):
+                self.logits(sample, embedded.requires_grad_())
+            weights = {weight.untyped_storage().data_ptr() for weight in self.model.parameters()}
+            self._activations[shape] = sum(size for address, size in seen.items() if address not in weights)
+        return self._activations[shape]
 
     # --- what the verbs and the measurements share -----------------------------------------------------------------
 
@@ -152,7 +172,7 @@ class Encoder:
     def running(self, attention: str) -> Iterator[None]:
         """Hold the device and the encoder with one kind of attention ("eager" keeps weights, "sdpa" is fast)."""
         with device_lock(self.device), self.lock:
-            if self._attention != attention:
+            if self._attention != attention and "attention" in self.card.provides:
                 self.model.set_attn_implementation(attention)
                 self._attention = attention
             yield
@@ -171,7 +191,7 @@ class Encoder:
             weights_sha256=self.card.weights_sha256,
             device=str(self.device),
             dtype=dtype_name(self.dtype),
-            attention=attention,
+            attention=attention if "attention" in self.card.provides else "no",
             threads=threads,
             versions=_versions(),
             time_utc="",
@@ -183,14 +203,15 @@ class Encoder:
 
     def _embed(self, value: Tensor) -> Tensor:
         with device_lock(self.device), self.lock, torch.no_grad():
-            return self.model.get_input_embeddings()(value)
+            return self.stem.embed(value)
 
-    @contextmanager
-    def _embedding(self, embedded: Tensor) -> Iterator[None]:
-        """Let the unit embedding answer with these rows; the module is as before afterwards, also after an error."""
-        module = self.model.get_input_embeddings()
-        module.forward = lambda *_, **__: embedded.to(self.dtype)
-        try:
-            yield
-        finally:
-            del module.forward
+    def _rows(self, states: tuple[Tensor, ...]) -> Float[Tensor, "l s d"]:
+        """One row a position for each layer; of feature maps only the last has the units' grid."""
+        if self.layout.cells:
+            return states[-1].flatten(2).transpose(1, 2)
+        return torch.stack(tuple(states))[:, 0]
+
+    def _why_no_attention(self, asked: bool) -> str:
+        if "attention" not in self.card.provides:
+            return f"'{self.card.name}' is a convolutional network: it computes no attention."
+        return "" if asked else "This pass ran with fused attention, which keeps no weights."

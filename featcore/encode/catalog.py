@@ -16,7 +16,7 @@ from featcore.types import Card
 if TYPE_CHECKING:
     from featcore.encode.base import Encoder
 
-EMBEDDED = ("text-mini", "image-mini", "video-mini", "text-mini-b", "video-mini-t1")
+EMBEDDED = ("text-mini", "image-mini", "video-mini", "conv-mini", "pixel-mini", "text-mini-b", "video-mini-t1")
 _LOG = logging.getLogger(__name__)
 _PLAIN = re.compile(r"\w[\w.-]*")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -101,7 +101,9 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
             f"The config.json of '{folder.name}' is JSON, but no object with names. Save the checkpoint anew."
         )
     layout = layout_of(str(config.get("model_type", "unknown")), folder.name)
-    if layout.modality != "text" and not {"image_size", "patch_size"} <= config.keys():
+    if layout.cells:  # convolutions take any size: the processor says which one they get
+        config["image_size"] = _processed_size(folder)
+    elif layout.modality != "text" and not {"image_size", "patch_size"} <= config.keys():
         raise LoadError(f"The config.json of '{folder.name}' lacks image_size or patch_size, so its grid is unknown.")
     training = folder / "training.json"
     trained = json.loads(training.read_text()) if training.exists() else {}
@@ -118,7 +120,9 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
         revision=sha256[:12],
         licence=trained.get("licence", "see the checkpoint's own card"),
         parameters=_count_parameters(folder / "model.safetensors"),
-        provides=frozenset({"attention", "gradient", *(["logits"] if classifies else [])}),
+        provides=frozenset(
+            {"gradient", *(["logits"] if classifies else []), *(["attention"] if layout.attention != "none" else [])}
+        ),
         baselines=layout.baselines,
         input_size=(layout.positions(config),) if layout.modality == "text" else layout.input_shape(config),
         labels=tuple(labels[key] for key in sorted(labels, key=int)) if classifies else (),
@@ -127,6 +131,18 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
         about=trained.get("summary", ""),
         config=config,
     )
+
+
+def _processed_size(folder: Path) -> list[int]:
+    """Rows and columns of the pictures that the folder's processor makes."""
+    path = folder / "preprocessor_config.json"
+    try:
+        stated = json.loads(path.read_text())
+        size = stated.get("crop_size") if stated.get("do_center_crop") else stated.get("size")
+        size = {"height": size, "width": size} if isinstance(size, int) else size
+        return [int(size[side] if side in size else size["shortest_edge"]) for side in ("height", "width")]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LoadError(f"'{folder.name}' has no {path.name} that states the size of its pictures: {error}.") from error
 
 
 def _count_parameters(weights: Path) -> int:

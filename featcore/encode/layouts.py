@@ -1,5 +1,6 @@
 """Where the units of each model family are: declared here once, proved by painting in tests/encode/test_layouts.py."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,15 +19,18 @@ class Layout:
         attention: which positions may see which.
         baselines: what can stand for "nothing there", the default first.
         position_offset: positions of the checkpoint's table that no token can use (RoBERTa counts from pad + 1).
+        cells: units are the cells of the last feature map, and the unit embedding is their pixels: what convolutions
+            read has no rows of its own.
     """
 
     family: str
     modality: Modality
     prefix: int = 0
     readout: Literal["first", "mean", "config"] = "first"
-    attention: Literal["full", "causal", "windowed", "spatial"] = "full"
+    attention: Literal["full", "causal", "windowed", "spatial", "none"] = "full"
     baselines: tuple[str, ...] = ("mask", "pad", "zero")
     position_offset: int = 0
+    cells: bool = False
 
     def reads_mean(self, config: dict) -> bool:
         """True when the classifier reads the mean of all positions (VideoMAE declares it in its config)."""
@@ -40,6 +44,8 @@ class Layout:
 
     def unit_step(self, config: dict) -> tuple[int, int, int]:
         """Frames, rows and columns of one unit of a vision checkpoint."""
+        if self.cells:
+            return (1, *_pair(_STRIDES[self.family](config)))
         return (int(config.get("tubelet_size", 1)) if self.modality == "video" else 1, *_pair(config["patch_size"]))
 
     def positions(self, config: dict) -> int:
@@ -53,6 +59,14 @@ def _pair(side: int | list[int]) -> tuple[int, int]:
     return int(rows), int(columns)
 
 
+# Pixels between neighbouring cells of the last feature map: the stem's stride, then a halving at each stage; the first
+# stage of a family may leave that out.
+_STRIDES: dict[str, Callable[[dict], int]] = {
+    "resnet": lambda c: 4 * 2 ** (len(c["hidden_sizes"]) - 1 + bool(c.get("downsample_in_first_stage"))),
+    "regnet": lambda c: 2 * 2 ** (len(c["hidden_sizes"]) - 1 + bool(c.get("downsample_in_first_stage", True))),
+    "convnext": lambda c: int(c.get("patch_size", 4)) * 2 ** (len(c["hidden_sizes"]) - 1),
+}
+
 _PIXELS = ("mean", "black", "blur", "zero")
 
 LAYOUTS: dict[str, Layout] = {
@@ -64,6 +78,9 @@ LAYOUTS: dict[str, Layout] = {
         Layout("roberta", "text", position_offset=2),
         Layout("vit", "image", prefix=1, baselines=_PIXELS),
         Layout("deit", "image", prefix=2, baselines=_PIXELS),
+        Layout("regnet", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], cells=True),
+        Layout("resnet", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], cells=True),
+        Layout("convnext", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], cells=True),
         # Time is the slowest axis: index = t * (y x) + y * x_cells + x.
         Layout("videomae", "video", readout="config", baselines=_PIXELS),
     )

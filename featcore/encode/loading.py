@@ -12,6 +12,7 @@ from featcore.encode.base import Encoder
 from featcore.encode.catalog import card_of
 from featcore.encode.device import pick_device, pick_dtype
 from featcore.encode.layouts import layout_of
+from featcore.encode.stems import ModuleStem, PixelStem
 from featcore.encode.text import TextLoader
 from featcore.encode.vision import VisionLoader
 from featcore.errors import LoadError
@@ -25,8 +26,10 @@ def load_folder(folder: Path, device: str | None = None, dtype: str | None = Non
     place = pick_device(device)
     loader_class = TextLoader if layout.modality == "text" else VisionLoader
     loader = loader_class(str(folder), card.config, layout, card.name)
-    model = _load_model(folder, card, pick_dtype(dtype))
-    return Encoder(card, layout, loader, model.to(place))  # type: ignore[arg-type]
+    model = _load_model(folder, card, pick_dtype(dtype)).to(place)  # type: ignore[arg-type]
+    if isinstance(loader, VisionLoader) and layout.cells:
+        return Encoder(card, layout, loader, model, PixelStem(model, loader.step[1:], loader.grid[1:]))
+    return Encoder(card, layout, loader, model, ModuleStem(model))
 
 
 def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel:
@@ -34,12 +37,13 @@ def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel
     # A bar and a report per checkpoint on the server's terminal tell nobody anything: what matters is refused below.
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
+    attends: dict[str, Any] = {"attn_implementation": "sdpa"} if "attention" in card.provides else {}
     try:
         # The number format is explicit: "auto" would compute in whatever the file happens to be stored in.
         loaded: Any = model_class.from_pretrained(
             str(folder),
             dtype=dtype,
-            attn_implementation="sdpa",
+            **attends,
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,

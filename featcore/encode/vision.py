@@ -68,7 +68,14 @@ class VisionLoader:
         """The box (t, y, x) of the clip that survives the processor's resize and centre crop, in frames and pixels."""
         frames, height, width = clip.frames.shape[:3]
         size, share_y, share_x = _size(self.processor), 1.0, 1.0
-        if getattr(self.processor, "do_center_crop", False):
+        share = getattr(self.processor, "crop_pct", None)
+        if share and size and size.get("shortest_edge", 384) < 384:
+            # ConvNeXt: the shorter side becomes this much longer than the square that is kept.
+            longer = int(size["shortest_edge"] / share)
+            share_y, share_x = (
+                size["shortest_edge"] * min(height, width) / (longer * side) for side in (height, width)
+            )
+        elif getattr(self.processor, "do_center_crop", False):
             crop = self.processor.crop_size
             if size and size.get("shortest_edge"):
                 scale = size["shortest_edge"] / min(height, width)

@@ -105,6 +105,13 @@ def _shapes() -> Source:
     return Clip(clip_key(frame[None], np.zeros(1)), frame[None], np.zeros(1), "Three shapes", still=True)
 
 
+def _page() -> Source:
+    """The first sample text as the picture of text that `pixel-mini` reads."""
+    from featcore.inputs.page import page
+
+    return page(_TEXTS[0][2], name="A negation, as a picture")
+
+
 _TEXTS = (
     ("not-good", "A negation", "This movie is not good.", "'good' alone is praise: does 'not' get its share?"),
     ("praise", "Plain praise", "A warm and funny film with wonderful acting.", "Several words agree; which one leads?"),
@@ -156,5 +163,6 @@ _EXAMPLES: tuple[Example, ...] = (
     *(_text(*row) for row in _TEXTS),
     *(_photograph(*row) for row in _PHOTOGRAPHS),
     Example("shapes", "Three shapes", "image", "Flat colours: which fragments matter when nothing is there?", _shapes),
+    Example("page", "A negation, as a picture", "image", "The words of a text as patches, for Pixel mini.", _page),
     *(_clip(*row) for row in _CLIPS),
 )

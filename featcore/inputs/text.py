@@ -40,7 +40,7 @@ def read_text(source: str | Path | bytes, name: str | None = None) -> Text:
         # No encoding takes more than four bytes for a character, so this one needs no decoding.
         if len(data) > 4 * limit + 4:
             raise _too_long(name, f"more than {limit:,}", limit)
-        text, note = _decode(data, name)
+        text, note = decode(data, name)
         notes = (note,)
     if not text.strip():
         raise InputError(f"'{name}' holds no text: it is empty or blank. Type or choose at least one word.")
@@ -61,7 +61,7 @@ def _too_long(name: str, count: str, limit: int) -> LimitError:
     )
 
 
-def _decode(data: bytes, name: str) -> tuple[str, str]:
+def decode(data: bytes, name: str) -> tuple[str, str]:
     """The text of a file and a note on its encoding: by its mark, as UTF-8, as UTF-16 or -32, or as Windows-1252."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):

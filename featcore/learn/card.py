@@ -97,7 +97,10 @@ def write_card(
         "data": recipe.data + (", labels shuffled" if recipe.shuffled else ""),
         "limit": recipe.limit,
         "data_terms": recipe.terms,
-        "licence": "Apache-2.0",
+        "licence": recipe.licence,
+        "origin": recipe.origin,
+        "command": recipe.command(seed, epochs),
+        "left_out": [list(each) for each in recipe.left_out],
         "seed": seed,
         "epochs": epochs,
         "steps": steps,
@@ -124,13 +127,12 @@ def readme(card: dict[str, Any]) -> str:
     """A Hugging Face model card, every number of it from training.json."""
     test = card["test"]
     classes = "\n".join(f"| {label} | {_percent(share)} |" for label, share in test["per_class"].items())
-    controls = "\n".join(
-        f"| {changed} | {_percent(found['accuracy'])} | {_interval(found)} | {found['n']} |"
-        for changed, found in card["controls"].items()
-    )
+    controls, left_out = _controls(card["controls"]), _left_out(card.get("left_out", []))
+    origin = card.get("origin", Recipe.origin)
+    command = card.get("command", f"featcore train {card['name']} --seed {card['seed']} --epochs {card['epochs']:g}")
     place = f"a busy {card['cpu']}, {card['threads']} threads" if card["device"] == "cpu" else card["device"]
     return f"""---
-license: apache-2.0
+license: {"apache-2.0" if card["licence"] == "Apache-2.0" else "other"}
 library_name: transformers
 pipeline_tag: {card["pipeline"]}
 ---
@@ -138,7 +140,7 @@ pipeline_tag: {card["pipeline"]}
 # {card["title"]}
 
 `{card["name"]}` is {card["summary"]}.
-It was trained from random weights for Tessera: {card["weights_bytes"] / 1e6:.1f} MB in half precision.
+It was {origin}: {card["weights_bytes"] / 1e6:.1f} MB in half precision.
 
 **{_percent(test["accuracy"])}** of {test["n"]} test examples are right (95 % interval {_interval(test)}, Wilson;
 chance {_percent(test["chance"])}). Confidence and accuracy are {_percent(test["calibration_error"])} apart on average
@@ -149,22 +151,14 @@ chance {_percent(test["chance"])}). Confidence and accuracy are {_percent(test["
 |---|---|
 {classes}
 
-## Controls
-
-What the same weights answer when the test split is changed:
-
-| changed | accuracy | 95 % interval | n |
-|---|---|---|---|
-{controls}
-
-## Training
+{controls}{left_out}## Training
 
 | | |
 |---|---|
 | data | {card["data"]} |
 | terms of the data | {card["data_terms"]} |
 | licence of the weights | {card["licence"]} |
-| command | `featcore train {card["name"]} --seed {card["seed"]} --epochs {card["epochs"]:g}` |
+| command | `{command}` |
 | steps, batch, peak learning rate | {card["steps"]}, {card["batch"]}, {card["peak_rate"]:g} |
 | time | {card["seconds"]} s on {place} |
 | versions | torch {card["versions"]["torch"]}, transformers {card["versions"]["transformers"]} |
@@ -173,6 +167,33 @@ What the same weights answer when the test split is changed:
 
 Small and trained briefly: made to be looked into, not to be relied on.
 """
+
+
+def _controls(found: dict[str, dict[str, Any]]) -> str:
+    """The section on changed test splits; nothing where a recipe has none."""
+    if not found:
+        return ""
+    lines = "\n".join(
+        f"| {changed} | {_percent(each['accuracy'])} | {_interval(each)} | {each['n']} |"
+        for changed, each in found.items()
+    )
+    return f"""## Controls
+
+What the same weights answer when the test split is changed:
+
+| changed | accuracy | 95 % interval | n |
+|---|---|---|---|
+{lines}
+
+"""
+
+
+def _left_out(found: list[list[str]]) -> str:
+    """The section on what was not learnt from; nothing where all was."""
+    if not found:
+        return ""
+    lines = "\n".join(f"| {name} | {reason} |" for name, reason in found)
+    return f"## Left out\n\n| what | why |\n|---|---|\n{lines}\n\n"
 
 
 def _percent(share: float) -> str:

@@ -16,7 +16,7 @@ from transformers.utils import logging as bars
 
 from featcore.encode.device import pick_device
 from featcore.errors import InputError, LoadError
-from featcore.learn import checkpoint, image, text, video  # noqa: F401  recipes register themselves
+from featcore.learn import checkpoint, conv, pixel, text, video, vit  # noqa: F401  recipes register themselves
 from featcore.learn.batches import Batches
 from featcore.learn.card import WEIGHTS, numbers, read_card, write_card
 from featcore.learn.recipe import DATA, RECIPES, Examples, Recipe
@@ -151,10 +151,26 @@ def evaluate(folder: Path, data: Path = DATA, split: str = "test", recipe: Recip
     """
     folder = Path(folder)
     bars.disable_progress_bar()
-    recipe = recipe or RECIPES[read_card(folder)["name"]]
+    recipe = recipe or _recipe_of(folder, Path(data))
     model, processor = _load(recipe, folder)
     examples = _limited(recipe, recipe.read(Path(data), split, 0))
     return {"split": split, **numbers(recipe.labels, *_answers(recipe, model, processor, examples))}
+
+
+def _recipe_of(folder: Path, data: Path) -> Recipe:
+    """The registered recipe of a trained folder; for a tuned one, the recipe of the person's data."""
+    card = read_card(folder)
+    if card["name"] in RECIPES:
+        return RECIPES[card["name"]]
+    from featcore.learn.finetune import tuning
+
+    recipe = tuning(str(folder), data, seed=card["seed"])
+    if list(recipe.labels) != card["labels"]:
+        raise InputError(
+            f"'{folder.name}' was tuned to other classes: it answers {', '.join(card['labels'])}; "
+            f"the data have {', '.join(recipe.labels)}. Give the data it was tuned on with --data."
+        )
+    return recipe
 
 
 @dataclass
@@ -187,7 +203,7 @@ class Run:
         # On a CPU the written-out attention trains twice as fast as the fused one.
         model.set_attn_implementation("eager" if model.device.type == "cpu" else "sdpa")
         self.optimizers = _optimizers(recipe, model)
-        self.schedules = [_one_cycle(optimizer, batches.total, recipe.warmup) for optimizer in self.optimizers]
+        self.schedules = [_schedule(optimizer, batches.total, recipe) for optimizer in self.optimizers]
         self.progress = _Progress()
 
     def go(self, watchers: Sequence[Watcher], named: str, checkpoint_s: float) -> None:
@@ -230,9 +246,9 @@ class Run:
         """One step; the loss of its batch."""
         device = self.model.device
         self.model.train()
+        moved = {name: value.to(device) for name, value in tensors.items()}
         with _half(device):
-            logits = self.model(**{name: value.to(device) for name, value in tensors.items()}).logits
-        loss = nn.functional.cross_entropy(logits.float(), targets.to(device), label_smoothing=self.recipe.smoothing)
+            loss = self.recipe.loss(self.model, moved, targets.to(device), 1 - self.batches.done / self.batches.total)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer, schedule in zip(self.optimizers, self.schedules, strict=True):
@@ -305,7 +321,7 @@ def _optimizers(recipe: Recipe, model: nn.Module) -> list[torch.optim.Optimizer]
     decayed = {"params": [p for p in rest if p.ndim > 1], "weight_decay": recipe.weight_decay}
     plain = {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0}
     optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW([decayed, plain], lr=recipe.peak_rate, betas=(0.9, 0.98))
+        torch.optim.AdamW([decayed, plain], lr=recipe.peak_rate, betas=recipe.betas)
     ]
     if chosen:
         muon = torch.optim.Muon(chosen.values(), recipe.muon_rate, recipe.weight_decay, adjust_lr_fn="match_rms_adamw")
@@ -313,11 +329,19 @@ def _optimizers(recipe: Recipe, model: nn.Module) -> list[torch.optim.Optimizer]
     return optimizers
 
 
-def _one_cycle(optimizer: torch.optim.Optimizer, total: int, warmup: float) -> torch.optim.lr_scheduler.LRScheduler:
+def _schedule(optimizer: torch.optim.Optimizer, total: int, recipe: Recipe) -> torch.optim.lr_scheduler.LRScheduler:
     """Up to the optimizer's own rate and down to zero; momentum stays."""
+    if recipe.schedule == "constant":
+        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
     peak = optimizer.param_groups[0]["lr"]
+    # At least one step of rising, however short the run.
     return torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, peak, total_steps=total + 1, pct_start=warmup, cycle_momentum=False
+        optimizer,
+        peak,
+        total_steps=total + 1,
+        pct_start=max(recipe.warmup, 2 / (total + 1)),
+        div_factor=recipe.from_below,
+        cycle_momentum=False,
     )
 
 

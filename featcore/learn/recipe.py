@@ -4,12 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from featcore.errors import InputError
@@ -42,10 +42,11 @@ Control = Callable[[Examples, np.random.Generator], Examples]
 class Recipe(ABC):
     """Data, augmentation, model and schedule of one encoder; frozen, so that a run is described by its name.
 
-    `epochs` are passes over the training split; `checks` is how often the dev split picks the weights to keep;
-    `muon_rate` above zero trains the layers' matrices with Muon at this peak rate; `limit` is the most examples read
-    of a split, for short runs; `shuffled` labels are a control, which must end at chance; `seed` is the one of the
-    shipped weights.
+    `epochs` are passes over the training split; `checks` is how often the dev split picks the weights to keep. The
+    rate rises to its peak from a `from_below`-th of it and falls to zero, or stays at its peak ("constant");
+    `muon_rate` above zero trains the layers' matrices with Muon at this peak rate. `limit` is the most examples read of
+    a split, for short runs; `shuffled` labels are a control, which must end at chance; `seed` is the one of the shipped
+    weights. `origin` and `left_out` (name and reason of what was not learnt from) are for the card.
     """
 
     name: str
@@ -60,12 +61,18 @@ class Recipe(ABC):
     muon_rate: float = 0.0
     weight_decay: float = 0.05
     smoothing: float = 0.0
+    schedule: Literal["cycle", "constant"] = "cycle"
     warmup: float = 0.1
+    from_below: float = 25.0
+    betas: tuple[float, float] = (0.9, 0.98)
     checks: int = 6
     limit: int | None = None
     shuffled: bool = False
     seed: int = 0
     config: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = "Apache-2.0"
+    origin: str = "trained from random weights for Tessera"
+    left_out: tuple[tuple[str, str], ...] = ()
 
     auto_model: ClassVar[Any]
     auto_processor: ClassVar[Any]
@@ -100,6 +107,13 @@ class Recipe(ABC):
         rows = rng.permutation(len(train))
         yield from np.array_split(rows, max(1, len(rows) // self.batch))
 
+    def loss(
+        self, model: PreTrainedModel, tensors: dict[str, Tensor], targets: Float[Tensor, "b k"], left: float
+    ) -> Tensor:
+        """What one step makes smaller; `left` is the share of the run that lies ahead, 1 at the start."""
+        logits = model(**tensors).logits
+        return nn.functional.cross_entropy(logits.float(), targets, label_smoothing=self.smoothing)
+
     def finish(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """The weights as they are written to disk; a recipe renames what versions of transformers call differently."""
         return weights
@@ -107,6 +121,10 @@ class Recipe(ABC):
     def controls(self) -> dict[str, Control]:
         """Changed test splits whose accuracy says what the model reads; the key says what was changed."""
         return {}
+
+    def command(self, seed: int, epochs: float) -> str:
+        """What a person types to do this run again."""
+        return f"featcore train {self.name} --seed {seed} --epochs {epochs:g}"
 
     def naming(self) -> dict[str, Any]:
         """The part of a Hugging Face config that names the classes."""

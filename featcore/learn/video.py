@@ -76,13 +76,7 @@ class VideoRecipe(Recipe):
         return model
 
     def finish(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Biases under the names that transformers 5.17 and 5.23 both read; 5.17 also wants the key's, which is 0."""
-        named = {}
-        for name, weight in weights.items():
-            named[name.replace(".q_bias", ".query.bias").replace(".v_bias", ".value.bias")] = weight
-            if name.endswith(".q_bias"):
-                named[name.replace(".q_bias", ".key.bias")] = torch.zeros_like(weight)
-        return named
+        return portable(weights)
 
     def collate(self, processor: VideoMAEImageProcessor, inputs: Any) -> dict[str, Tensor]:
         clips: Any = [list(clip) for clip in inputs]
@@ -114,6 +108,16 @@ class VideoRecipe(Recipe):
         clips = Rendered(np.arange(count) % len(MOTIONS), np.arange(count), frames, 4 * self.size_px)
         large = [clips[i : i + 10][:, chosen] for i in range(0, count, 10)]
         return Examples(np.concatenate(large), test.targets[:count])
+
+
+def portable(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Biases under the names that transformers 5.17 and 5.23 both read; 5.17 also wants the key's, which is 0."""
+    named = {}
+    for name, weight in weights.items():
+        named[name.replace(".q_bias", ".query.bias").replace(".v_bias", ".value.bias")] = weight
+        if name.endswith(".q_bias"):
+            named[name.replace(".q_bias", ".key.bias")] = torch.zeros_like(weight)
+    return named
 
 
 def _frozen(test: Examples, rng: np.random.Generator) -> Examples:

@@ -12,7 +12,7 @@ st.caption(
 
 with ui.friendly_errors():
     with st.container(border=True):
-        asked = ui.pick_one("h")
+        asked = ui.pick_one("h", needs=frozenset({"attention"}))
     if asked:
         encoding = ui.encoded(asked.card, asked.picked.source)
         left, right = st.columns(2, gap="large")

@@ -53,11 +53,11 @@ def pick_kind(prefix: str, default: Modality = "text", kinds: tuple[Modality, ..
     )
 
 
-def pick_encoder(prefix: str, modality: Modality | None = None) -> Card:
-    """An encoder of one kind of input, or of any; stops the panel when none is there."""
+def pick_encoder(prefix: str, modality: Modality | None = None, needs: frozenset[str] = frozenset()) -> Card:
+    """An encoder of one kind of input, or of any, that provides what the page needs; stops when none is there."""
     import featcore as fc
 
-    cards = {card.name: card for card in fc.encoders() if modality in (None, card.modality)}
+    cards = {card.name: card for card in fc.encoders() if modality in (None, card.modality) and needs <= card.provides}
     if not cards:
         raise LoadError(
             f"No encoder for {KINDS[modality or 'text']} is in assets/models. Run 'featcore train' for one."

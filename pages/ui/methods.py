@@ -23,13 +23,13 @@ class One:
     picked: Picked
 
 
-def pick_one(prefix: str) -> One | None:
+def pick_one(prefix: str, needs: frozenset[str] = frozenset()) -> One | None:
     """Kind, encoder and input in a row; None while nothing is chosen."""
     first, second, third = st.columns([2, 3, 4], vertical_alignment="top")
     with first:
         kind = pick_kind(prefix)
     with second:
-        card = pick_encoder(prefix, kind)
+        card = pick_encoder(prefix, kind, needs)
     with third:
         picked = pick_input(prefix, kind, frames=card.input_size[0])
     return None if picked is None else One(card, picked)

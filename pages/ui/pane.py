@@ -105,7 +105,10 @@ class Pane:
 
         if self.encoding is None or self.picked is None:
             return
-        depth = 0 if self.encoding.attention is None else len(self.encoding.attention)
+        if self.encoding.attention is None:
+            st.info(escape(self.encoding.why_no_attention))
+            return
+        depth = len(self.encoding.attention)
         if layer == 0:
             row = rollout_scores(self.encoding)
         else:

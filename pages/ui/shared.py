@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from featcore.errors import NotDefined
 from featcore.types import Latency
 from pages.ui.cached import drawn, timed
 from pages.ui.choose import pick_head, pick_layer, pick_scale
@@ -132,6 +133,10 @@ def _figures(pane: Pane) -> dict[str, str]:
 
     assert pane.card is not None and pane.encoding is not None
     found = pane.attribution
+    try:
+        work = f"{total_flops(pane.card, len(pane.encoding.sequence)):,}"
+    except NotDefined:
+        work = "no formula for this architecture"
     times = {one.stage: one.p50_s for one in _times(pane, measure=False) or ()}
     p50 = times.get("encode")
     return {
@@ -139,7 +144,7 @@ def _figures(pane: Pane) -> dict[str, str]:
         "Width": f"{pane.encoding.hidden.shape[-1]}",
         "Layers": f"{len(pane.encoding.hidden) - 1}",
         "Parameters": f"{pane.card.parameters:,}",
-        "FLOPs of one pass (formula)": f"{total_flops(pane.card, len(pane.encoding.sequence)):,}",
+        "FLOPs of one pass (formula)": work,
         "Encode, median": "not measured yet" if p50 is None else f"{p50 * 1e3:.2f} ms",
         "Passes of the attribution": "" if found is None else f"{found.passes}",
         "Scores miss the difference by": "not promised"

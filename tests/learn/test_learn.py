@@ -14,11 +14,12 @@ from PIL import Image
 
 from featcore.errors import InputError, LoadError, UnknownName
 from featcore.inputs.motion import MOTIONS
-from featcore.learn import RECIPES, evaluate, train
+from featcore.learn import RECIPES, evaluate, train, vit
 from featcore.learn.card import numbers, read_card, readme, wilson
 from featcore.learn.image import CLASSES
 from featcore.learn.loop import fit
 from featcore.learn.negation import BAD, FRAMES, GOOD, contrasts
+from featcore.learn.pixel import Written
 from featcore.learn.recipe import DATA, Examples, normalised, one_hot
 from featcore.learn.text import natural
 
@@ -31,12 +32,19 @@ SMALL = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "i
 def tiny(name):
     """The recipe itself, with a model and a schedule that take seconds."""
     recipe = RECIPES[name]
+    config = {**recipe.config, **SMALL}
     changes = {
         "text": {"batch": 16, "vocabulary": 200},
-        "image": {"batch": 16, "held_out": 40},
+        "image": {"batch": 16, "held_out": 40, "teacher": ""},
+        "conv": {"batch": 16, "held_out": 40},
+        "pixel": {"batch": 16, "vocabulary": 20, "noise": 0.1, "muon_rate": 5e-3},
         "video": {"batch": 16, "held_out": 40, "clips": 160},
     }[name.split("-")[0]]
-    return replace(recipe, config={**recipe.config, **SMALL}, peak_rate=3e-3, checks=3, **changes)
+    if name.startswith("conv"):
+        config = {**recipe.config, "embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}
+    if name == "conv-article":
+        config = {}
+    return replace(recipe, config=config, peak_rate=3e-3, checks=3, **changes)
 
 
 def write_sentences(folder, rng):
@@ -104,14 +112,15 @@ def trained(data, tmp_path_factory):
     def get(name):
         if name not in found:
             out, said = tmp_path_factory.mktemp("trained") / name, []
-            fit(tiny(name), data, 2 if name.startswith("video") else 6, 0, out, said.append)
+            epochs = {"video": 2, "pixel": 12}.get(name.split("-")[0], 6)
+            fit(tiny(name), data, epochs, 0, out, said.append)
             found[name] = out, said
         return found[name]
 
     return get
 
 
-@pytest.mark.parametrize("name", ["text-mini", "image-mini"])
+@pytest.mark.parametrize("name", ["text-mini", "image-mini", "conv-mini", "conv-article", "pixel-mini"])
 def test_a_tiny_run_beats_chance(name, trained):
     card = read_card(trained(name)[0])
     assert card["test"]["low"] > card["test"]["chance"]
@@ -210,6 +219,51 @@ def test_pictures_are_augmented_within_range_and_kept_in_size(data):
     assert seen.dtype == torch.float32
     still = replace(recipe, shift_px=0, blank_px=0)
     assert still.augment(None, pixels, np.random.default_rng(0))["pixel_values"].shape == seen.shape
+
+
+def test_pictures_are_enlarged_for_a_convolution_as_its_processor_does_it():
+    recipe = replace(RECIPES["conv-mini"], shift_px=0, mirror=False)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    through = recipe.collate(recipe.processor(None), pixels)["pixel_values"]
+    seen = recipe.augment(None, pixels, np.random.default_rng(0))["pixel_values"]
+    assert through.shape == seen.shape == (3, 3, 64, 64)
+    assert torch.allclose(through, seen, atol=1.01 / 127.5), "but for rounding to 256 steps"
+
+
+def test_a_page_of_text_is_seen_alike_in_training_and_through_the_processor():
+    recipe = replace(RECIPES["pixel-mini"], noise=0.0, mistyped=0.0)
+    inputs = Written(np.array(["not a bad film", "Café"], dtype=object), {"bad": 3, "café": 1, "film": 0})
+    seen = recipe.augment(None, inputs, np.random.default_rng(0))
+    through = recipe.collate(recipe.processor(None), inputs)["pixel_values"]
+    assert torch.allclose(seen["pixel_values"], through, atol=1e-5)
+    assert through.max() == 0, "empty paper is 0, which is what hides a word"
+    read = [sorted(words[words >= 0].tolist()) for words in seen["words"]]
+    assert read == [[0, 3], []], "words without letters of the English alphabet have no number of their own"
+
+
+def test_a_word_is_read_where_it_ends(data):
+    recipe = replace(tiny("pixel-mini"), noise=0.0, mistyped=0.0)
+    inputs = Written(np.array(["extraordinary film"], dtype=object), {"extraordinary": 5, "film": 7})
+    seen = recipe.augment(None, inputs, np.random.default_rng(0))
+    at = {int(word): int(cell) for cell, word in zip(seen["kept"][0], seen["words"][0], strict=True) if word >= 0}
+    assert at == {5: 6, 7: 9}, "13 letters and a space fill cells 0 to 6; 'film' and its space 7 to 9"
+
+
+def test_a_pupil_hears_its_teacher_for_the_very_picture_it_sees(data, monkeypatch):
+    recipe = replace(tiny("image-mini"), teacher="stand-in", taught=1.0, kept=1.0)
+    monkeypatch.setattr(vit, "_lesson", lambda name, pixels: torch.eye(10)[[4] * len(pixels)])
+    torch.manual_seed(0)
+    model = recipe.model(None)
+    pixels, wrong = torch.randn(6, 3, 32, 32), torch.eye(10)[[0] * 6]
+    model.eval()
+    loss = recipe.loss(model, {"pixel_values": pixels}, wrong, 1.0)
+    taught = torch.nn.functional.cross_entropy(model(pixel_values=pixels).logits, torch.tensor([4] * 6))
+    assert loss.item() == pytest.approx(taught.item(), abs=1e-4)
+
+
+def test_a_teacher_that_is_not_there_is_named():
+    with pytest.raises(LoadError, match="teacher 'nobody'"):
+        vit._teacher("nobody")
 
 
 @pytest.mark.parametrize("name", ["image-mini", "video-mini"])

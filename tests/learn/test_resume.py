@@ -80,7 +80,31 @@ def test_the_table_of_a_run_holds_what_its_card_holds(data, tmp_path):  # noqa: 
     assert [float(row.split(",")[2]) for row in rows] == [check["dev_accuracy"] for check in history]
 
 
-def test_a_log_that_is_not_known_or_not_installed_is_refused_in_words(tmp_path):
+def test_tensorboard_reads_what_a_run_wrote(data, tmp_path):  # noqa: F811
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    out = tmp_path / "run"
+    fit(tiny("text-mini"), data, 1.0, 0, out, lambda _: None, watchers=[watcher("tensorboard", out)])
+    found = accumulator.EventAccumulator(str(out / "tensorboard")).Reload()
+    history = json.loads((out / "training.json").read_text())["history"]
+    assert [each.step for each in found.Scalars("dev_accuracy")] == [check["step"] for check in history]
+    assert len(found.Scalars("loss")) == history[-1]["step"]
+
+
+def test_a_run_of_weights_and_biases_is_written_without_a_network(data, tmp_path, monkeypatch):  # noqa: F811
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    out = tmp_path / "run"
+    out.mkdir()
+    log = watcher("wandb", out)
+    fit(tiny("text-mini"), data, 1.0, 0, out, lambda _: None, watchers=[log])
+    history = json.loads((out / "training.json").read_text())["history"]
+    assert log.run.summary["dev_accuracy"] == history[-1]["dev_accuracy"]
+    log.run.finish()
+    assert list(out.rglob("*.wandb"))
+
+
+def test_a_log_that_is_not_known_or_not_installed_is_refused_in_words(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(UnknownName, match="csv, jsonl, tensorboard, wandb"):
         watcher("mlflow", tmp_path)
     with pytest.raises(LoadError, match="pip install wandb"):

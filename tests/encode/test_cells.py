@@ -1,0 +1,101 @@
+"""Convolutions: units are cells of the last feature map, and their rows are the pixels under them."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+import featcore as fc
+from featcore.errors import NotDefined
+from tests import tiny
+from tests.encode.test_layouts import assert_units_lie_where_they_are_drawn
+
+
+@pytest.fixture(params=tiny.CONV)
+def conv(request, cases):
+    return cases(request.param)
+
+
+def test_a_convolution_answers_as_the_bare_class_does_and_its_last_map_is_the_hidden_state(conv):
+    with torch.no_grad():
+        bare = conv.bare("eager")(**conv.sample.tensors, output_hidden_states=True)
+    encoding = conv.encoder.encode(conv.sample)
+    assert np.allclose(encoding.logits, bare.logits[0], atol=1e-4)
+    last = bare.hidden_states[-1][0]
+    assert conv.sample.units.grid == (1, *last.shape[1:])
+    for unit, (y, x) in enumerate(product(*map(range, last.shape[1:]))):
+        assert np.allclose(encoding.hidden[-1, unit], last[:, y, x], atol=1e-4)
+    assert encoding.readout is None
+
+
+def test_painting_a_cell_moves_exactly_its_row(conv):
+    encoder, sample = conv.encoder, conv.sample
+    before = encoder.embed(sample)
+    _, height, width = tiny.SHAPES[conv.name][1]
+    for unit, (_, y, x) in enumerate(product(*map(range, sample.units.grid))):
+        pixels = sample.tensors["pixel_values"].clone()
+        pixels[:, :, y * height : (y + 1) * height, x * width : (x + 1) * width] += 1
+        after = encoder.embed(replace(sample, tensors={"pixel_values": pixels}))
+        assert torch.nonzero((before != after).any(-1)[0])[:, 0].tolist() == [unit]
+
+
+def test_rows_of_pixels_give_the_plain_answer_and_gradients_reach_every_cell(conv):
+    encoder, sample = conv.encoder, conv.sample
+    embedded = encoder.embed(sample).requires_grad_()
+    logits = encoder.logits(sample, embedded)
+    assert np.allclose(logits.detach()[0], encoder.encode(sample).logits, atol=1e-5)
+    logits[0].square().sum().backward()
+    assert (embedded.grad[0].norm(dim=-1) > 0).all()
+
+
+@pytest.mark.parametrize("kind", ["mean", "black", "blur"])
+def test_hiding_every_cell_is_a_blank_picture(conv, kind):
+    encoder, sample = conv.encoder, conv.sample
+    blank = encoder.loader.blank(sample, kind)
+    with torch.no_grad():
+        expected = conv.bare("eager")(pixel_values=blank).logits
+        found = encoder.logits(sample, encoder.baseline(sample, kind))
+    assert torch.allclose(found, expected, atol=1e-4)
+
+
+def test_there_is_no_attention_and_the_reason_is_said(conv):
+    encoding = conv.encoder.encode(conv.sample)
+    assert encoding.attention is None
+    assert "convolutional network" in encoding.why_no_attention
+    assert encoding.provenance.attention == "no"
+    for method in ("attention", "attention_rollout"):
+        with pytest.raises(NotDefined, match="needs attention"):
+            fc.explain(conv.encoder, conv.sample, method)
+    assert "attention" not in {one.stage for one in fc.latency(conv.encoder, conv.source, budget_s=0.05)}
+
+
+@pytest.mark.parametrize(("height", "width"), [(30, 50), (97, 61), (24, 24)])
+@pytest.mark.parametrize("name", ["regnet", "convnext"])
+def test_cells_lie_on_the_original_under_either_processor(cases, name, height, width):
+    assert_units_lie_where_they_are_drawn(cases(name).encoder, tiny.clip(1, height, width))
+
+
+@pytest.mark.parametrize(
+    "method", ["integrated_gradients", "occlusion", "saliency", "input_x_gradient", "gradient_shap"]
+)
+def test_methods_that_need_no_attention_score_every_cell(conv, method):
+    found = fc.explain(conv.encoder, conv.sample, method)
+    assert len(found.scores) == len(conv.sample.units)
+    assert np.isfinite(found.scores).all()
+    assert found.scores.any()
+    if method == "occlusion":
+        cell, encoder = len(found.scores) // 2, conv.encoder
+        hidden = encoder.embed(conv.sample).clone()
+        hidden[:, cell] = encoder.baseline(conv.sample)[:, cell]
+        with torch.no_grad():
+            fall = found.target_score - float(encoder.logits(conv.sample, hidden)[0, found.target.index])
+        assert found.scores[cell] == pytest.approx(fall, abs=1e-4)
+
+
+def test_a_folder_whose_processor_states_no_size_is_refused(tmp_path):
+    folder = tiny.build("resnet", tmp_path / "resnet")
+    (folder / "preprocessor_config.json").write_text("{}")
+    with pytest.raises(fc.errors.LoadError, match="states the size of its pictures"):
+        fc.load(str(folder))
