@@ -232,3 +232,35 @@ def test_a_recipe_whose_data_is_missing_says_which_file_and_where(monkeypatch, t
     assert any("train.npz" in error.value and "FEATCORE_DATA" in error.value for error in app.error)
     monkeypatch.undo()
     settings.cache_clear()
+
+
+def test_a_table_of_ones_own_is_checked_learnt_and_what_was_left_out_is_named(monkeypatch, tmp_path):
+    import time
+
+    from featcore.settings import settings
+
+    monkeypatch.setenv("FEATCORE_RUNS", str(tmp_path))
+    settings.cache_clear()
+    app = open_page(ROOT / "pages/4_learn/learn.py", n_task="own")
+    app.segmented_control(key="n_task").set_value("own").run()
+    assert app.button(key="n_start").disabled
+    assert "Nothing uploaded yet" in texts(app)
+    lines = [f"the film is {['dull', 'clever'][i % 2]} {i},{['no', 'yes'][i % 2]}" for i in range(30)]
+    table = "\n".join(["text,label", *lines, ",yes", "alone,odd"])
+    app.file_uploader(key="n_table").upload("mine.csv", table.encode(), "text/csv").run()
+    assert "30 usable examples of 2 classes: no 15, yes 15." in texts(app)
+    assert app.dataframe[0].value["why"].tolist() == ["no text", "the only example of 'odd'"]
+    app.button(key="n_start").click().run()
+    until = time.monotonic() + 240
+    while app.button(key="n_start").disabled and time.monotonic() < until:
+        time.sleep(1)
+        app.run()
+    assert not app.exception
+    assert not app.error
+    assert app.metric[0].label == "Right on the test split"
+    assert "30 examples, of which it learnt from" in texts(app)
+    app.file_uploader(key="n_table").upload("one.csv", b"text,label\na,x\nb,x", "text/csv").run()
+    assert any("learning needs two classes" in error.value for error in app.error)
+    app.button(key="n_discard").click().run()
+    monkeypatch.undo()
+    settings.cache_clear()

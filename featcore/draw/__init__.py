@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from featcore.draw.source import on_source
     from featcore.draw.text import strip
     from featcore.draw.times import profile, timeline
-    from featcore.draw.training import confusion, learning
+    from featcore.draw.training import confusion, ladder, learning
     from featcore.draw.video import film, filmstrip
 
 HOME = {
@@ -29,7 +29,7 @@ HOME = {
     "curves": ("bars", "concentration", "prediction"),
     "frame": ("fragments",),
     "latency": ("stages",),
-    "training": ("confusion", "learning"),
+    "training": ("confusion", "ladder", "learning"),
     "meta": ("config", "escape"),
     "picture": ("Picture",),
     "pixels": ("clip_webm", "overlay_pixels"),
@@ -55,6 +55,7 @@ __all__ = [
     "filmstrip",
     "fragments",
     "heads",
+    "ladder",
     "learning",
     "on_source",
     "overlay_pixels",

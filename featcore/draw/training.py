@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from featcore.draw.picture import Picture
 
 MOST_POINTS = 400
+INK = "#0d1f17"
 
 
 def learning(
-    steps: Sequence[int], losses: Sequence[float], looks: Sequence[tuple[int, float]], chance: float, total: int
+    steps: Sequence[int],
+    losses: Sequence[float],
+    looks: Sequence[tuple[int, float]],
+    chance: float | None,
+    total: int,
 ) -> "Picture":
     """Loss of each batch and accuracy on the dev split over the steps of one run; the dotted line is chance.
 
@@ -40,7 +45,8 @@ def learning(
         hovertemplate="step %{x}: %{y:.1%} right<extra></extra>",
     )
     figure.add_traces([loss, dev])
-    figure.add_hline(y=chance, line={"color": QUIET, "width": 1.5, "dash": "dot"})
+    if chance is not None:
+        figure.add_hline(y=chance, line={"color": QUIET, "width": 1.5, "dash": "dot"})
     top = max([*height, 0.1])
     figure.update_layout(
         xaxis=ruled(title=titled("step"), range=[0, max(total, 1)], nticks=7),
@@ -53,7 +59,8 @@ def learning(
     last = f"loss {losses[-1]:.3f}" if losses else "no loss yet"
     table = {"step": list(steps), "loss": list(losses), "dev_accuracy": _joined(steps, looks)}
     step = steps[-1] if steps else 0
-    return finish(figure, f"Step {step:,} of {total:,}: {last}, {best}; chance is {chance:.1%}.", table)
+    known = "" if chance is None else f"; chance is {chance:.1%}"
+    return finish(figure, f"Step {step:,} of {total:,}: {last}, {best}{known}.", table)
 
 
 def _joined(steps: Sequence[int], looks: Sequence[tuple[int, float]]) -> list:
@@ -87,10 +94,13 @@ def confusion(matrix: Int[np.ndarray, "k k"], labels: Sequence[str]) -> "Picture
         customdata=[[[a, b] for b in names] for a in names],
         hovertemplate="%{customdata[0]} called %{customdata[1]}: %{text}, %{z:.1%} of its row<extra></extra>",
     )
-    # A trace of its own takes the page's text colour; zeros stay away, so that mistakes stand out.
-    row, column = np.nonzero(counts)
-    words = go.Scatter(x=column, y=row, text=counts[row, column], mode="text", hoverinfo="skip")
-    figure.add_traces([heat, words])
+    # Dark words on strong cells; elsewhere the page's own colour. Zeros stay away, so that mistakes stand out.
+    figure.add_trace(heat)
+    for strong, font in ((True, {"color": INK}), (False, {})):
+        row, column = np.nonzero((counts > 0) & ((share > 0.4) == strong))
+        figure.add_trace(
+            go.Scatter(x=column, y=row, text=counts[row, column], mode="text", textfont=font, hoverinfo="skip")
+        )
     axis = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": names, "showgrid": False}
     figure.update_layout(
         xaxis=ruled(title=titled("what the encoder says"), side="bottom", **axis),
@@ -104,3 +114,36 @@ def confusion(matrix: Int[np.ndarray, "k k"], labels: Sequence[str]) -> "Picture
         text += f" Most often mixed up: {labels[a]} called {labels[b]}, {mixed[a, b]} times."
     rows = [(labels[a], labels[b], int(counts[a, b])) for a in range(len(labels)) for b in range(len(labels))]
     return finish(figure, text, {"is": [r[0] for r in rows], "called": [r[1] for r in rows], "n": [r[2] for r in rows]})
+
+
+def ladder(
+    titles: Sequence[str], shares: Sequence[float], intervals: Sequence[tuple[float, float]], changes: Sequence[str]
+) -> "Picture":
+    """Accuracy of recipes that differ by one change each, the first at the top, with 95 % intervals."""
+    import plotly.graph_objects as go
+
+    names = [escape(title) for title in titles]
+    figure = canvas(60 + 52 * len(names), 8, 8, 8, 40)
+    bars = go.Bar(x=list(shares), y=names, orientation="h", marker={"color": CATEGORIES[0]}, width=0.5)
+    bars.update(
+        error_x={
+            "array": [high - share for share, (_, high) in zip(shares, intervals, strict=True)],
+            "arrayminus": [share - low for share, (low, _) in zip(shares, intervals, strict=True)],
+            "symmetric": False,
+            "color": QUIET,
+        },
+        text=[f"{share:.1%}" for share in shares],
+        textposition="inside",
+        insidetextanchor="start",
+        customdata=[[low, high, escape(change)] for (low, high), change in zip(intervals, changes, strict=True)],
+        hovertemplate="%{y}: %{x:.1%} right, 95 % interval %{customdata[0]:.1%} to %{customdata[1]:.1%}"
+        "<br>%{customdata[2]}<extra></extra>",
+    )
+    figure.add_trace(bars)
+    figure.update_layout(
+        xaxis=ruled(title=titled("right on the test split"), range=[0, 1], tickformat=".0%"),
+        yaxis={"autorange": "reversed", "showgrid": False},
+    )
+    said = ", then ".join(f"{title} {share:.1%}" for title, share in zip(titles, shares, strict=True))
+    table = {"step": list(titles), "accuracy": list(shares), "low": [low for low, _ in intervals]}
+    return finish(figure, f"{said}.", table | {"high": [high for _, high in intervals], "change": list(changes)})

@@ -119,7 +119,7 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
         checkpoint=str(folder),
         revision=sha256[:12],
         licence=trained.get("licence", "see the checkpoint's own card"),
-        parameters=_count_parameters(folder / "model.safetensors"),
+        parameters=count_parameters(folder / "model.safetensors"),
         provides=frozenset(
             {"gradient", *(["logits"] if classifies else []), *(["attention"] if layout.attention != "none" else [])}
         ),
@@ -145,7 +145,7 @@ def _processed_size(folder: Path) -> list[int]:
         raise LoadError(f"'{folder.name}' has no {path.name} that states the size of its pictures: {error}.") from error
 
 
-def _count_parameters(weights: Path) -> int:
+def count_parameters(weights: Path) -> int:
     """Parameters by the header of a safetensors file; no weight is read."""
     from math import prod
 

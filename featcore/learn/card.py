@@ -13,6 +13,7 @@ import torch
 import transformers
 from jaxtyping import Bool, Float
 
+from featcore.encode.catalog import count_parameters
 from featcore.errors import LoadError
 from featcore.learn.recipe import Recipe
 
@@ -116,6 +117,7 @@ def write_card(
         "cpu": _cpu(),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         "date": datetime.now(UTC).date().isoformat(),
+        "parameters": count_parameters(weights),
         "weights_bytes": weights.stat().st_size,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
     }

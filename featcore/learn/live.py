@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from featcore.encode.catalog import EMBEDDED, kept
 from featcore.errors import InputError, LimitError
+from featcore.learn.own import save
 from featcore.settings import settings
 
 State = Literal["running", "done", "stopped", "failed"]
@@ -27,13 +28,45 @@ _NAME = re.compile(r"\w[\w.-]{0,39}")
 
 @dataclass(frozen=True)
 class Wish:
-    """What to train: a recipe by name, at most `limit` examples of each split, and the control with shuffled labels."""
+    """What to train: a recipe by name, at most `limit` examples of each split, and the control with shuffled labels.
+
+    `classes` is for the line of chance, 0 where it is not known.
+    """
 
     recipe: str
     limit: int
     epochs: float
     seed: int = 0
     shuffled: bool = False
+    classes: int = 0
+
+    def command(self, folder: Path, data: Path) -> list[str]:
+        """Arguments of featcore; `folder` is the run's own."""
+        asked = ["train", self.recipe, "--data", str(data), "--limit", str(self.limit)]
+        return [*asked, "--epochs", str(self.epochs), "--seed", str(self.seed), *["--shuffled"] * self.shuffled]
+
+
+@dataclass(frozen=True)
+class OwnWish:
+    """A person's own files, as name and bytes, and the encoder that is to learn them."""
+
+    encoder: str
+    files: tuple[tuple[str, bytes], ...] = field(repr=False)
+    mode: str = "head"
+    epochs: float = 5.0
+    seed: int = 0
+    classes: int = 0
+    shuffled: bool = False
+
+    @property
+    def recipe(self) -> str:
+        return f"my-{Path(self.encoder).name}"
+
+    def command(self, folder: Path, data: Path) -> list[str]:
+        """Arguments of featcore, after the files were written into the run's own folder."""
+        saved = save(self.files, folder / "data")
+        asked = ["finetune", self.encoder, str(saved), "--mode", self.mode]
+        return [*asked, "--epochs", str(self.epochs), "--seed", str(self.seed)]
 
 
 @dataclass
@@ -57,14 +90,13 @@ class Progress:
 class Run:
     """One process; `folder` holds what it writes."""
 
-    def __init__(self, wish: Wish, data: Path) -> None:
+    def __init__(self, wish: Wish | OwnWish, data: Path) -> None:
         self.wish, self.started = wish, time.monotonic()
         self.folder = Path(tempfile.mkdtemp(prefix="tessera-run-"))
         self._stopped = False
         self._ended: float | None = None
-        command = [sys.executable, "-m", "featcore", "train", wish.recipe, "--data", str(data), "--out", str(self.out)]
-        command += ["--limit", str(wish.limit), "--epochs", str(wish.epochs), "--seed", str(wish.seed)]
-        command += ["--log", "jsonl", *(["--shuffled"] if wish.shuffled else [])]
+        command = [sys.executable, "-m", "featcore", *wish.command(self.folder, data)]
+        command += ["--out", str(self.out), "--log", "jsonl"]
         with (self.folder / "said.txt").open("wb") as said:
             self._process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)  # noqa: S603
 
@@ -134,7 +166,7 @@ class Desk:
         while self._runs:
             self._runs.pop().remove()
 
-    def start(self, wish: Wish) -> Run:
+    def start(self, wish: Wish | OwnWish) -> Run:
         """Start a run.
 
         Raises:

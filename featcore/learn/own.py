@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -110,6 +111,30 @@ def read_own(path: Path) -> Own:
     if len(own.rows) > most:
         raise LimitError(f"'{path.name}' has {len(own.rows)} usable examples; the limit is {most}. Leave some out.")
     return own
+
+
+def save(files: Iterable[tuple[str, bytes]], folder: Path) -> Path:
+    """Write uploaded files so that `read_own` finds them: one table, or a folder of classes.
+
+    Args:
+        files: names as a browser gives them ("mine/cat/1.jpg": the outermost folder is the person's), and bytes.
+
+    Raises:
+        InputError: a table beside other files.
+    """
+    given = list(files)
+    tables = [name for name, _ in given if Path(name).suffix.lower() in TABLES]
+    if tables and len(given) > 1:
+        raise InputError(
+            f"'{tables[0]}' came with {len(given) - 1} other files. Give one table, or a folder of classes."
+        )
+    for name, raw in given:
+        parts = [part for part in re.split(r"[/\\]", name) if part not in ("", ".", "..")]
+        inside = parts[-1:] if tables else parts[1:] or parts
+        place = folder.joinpath(*inside)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(raw)
+    return folder / Path(tables[0]).name if tables else folder
 
 
 def _table(path: Path) -> Iterator[tuple[str, Row | str]]:

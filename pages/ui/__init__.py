@@ -18,7 +18,7 @@ from pages.ui.shared import (
 )
 from pages.ui.show import escape, figure, friendly_errors, notes, provenance
 from pages.ui.timing import pick_stage, pick_timing, timed_all
-from pages.ui.training import pick_wish, show_run, start_run
+from pages.ui.training import show_run, start_run
 from pages.ui.units import (
     cut_units,
     pick_cut,
@@ -30,3 +30,4 @@ from pages.ui.units import (
     tokenizer_names,
     tokens,
 )
+from pages.ui.wishes import pick_wish

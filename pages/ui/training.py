@@ -1,26 +1,20 @@
-"""What the page Learn shares: what to train, the run as it goes, and what becomes of it."""
+"""A training run on the page Learn: the run as it goes, and what becomes of it."""
 
 import io
-import json
 import zipfile
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from featcore.errors import InputError
-from featcore.learn.live import Desk, Progress, Run, Wish, keep
+from featcore.learn.ladder import loadable, recorded
+from featcore.learn.live import Desk, OwnWish, Progress, Run, Wish, keep
 from featcore.settings import settings
-from featcore.types import Card
 from pages.ui.cached import drawn
 from pages.ui.show import escape, figure, friendly_errors
+from pages.ui.wishes import show_left_out
 
 POLL_S = 1.0
-# Files below the data folder; of a tuple, one is enough.
-NEEDS = {
-    "text": (("sst2/train.tsv",), ("sst_trees/train.txt",), ("imdb/train.jsonl.gz",)),
-    "image": (("cifar10/train.npz", "cifar10/cifar-10-batches-py/data_batch_1"),),
-}
 
 
 @st.cache_resource(show_spinner=False)
@@ -28,87 +22,46 @@ def desk() -> Desk:
     return Desk()
 
 
-def pick_wish(prefix: str) -> Wish:
-    """Which recipe, how much of it, and the control."""
-    from featcore.encode.catalog import EMBEDDED, encoders
-
-    cards = {card.name: card for card in encoders() if card.name in EMBEDDED}
-    with st.container(border=True):
-        one, two, three, four = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
-        with one:
-            name = st.selectbox(
-                "Encoder",
-                sorted(cards, key=lambda name: cards[name].modality != "video"),
-                format_func=lambda name: cards[name].title,
-                key=f"{prefix}_recipe",
-                bind="query-params",
-                help="Its clips are rendered by Tessera itself; text and pictures need their data sets.",
-            )
-        with two:
-            limit = st.select_slider(
-                "Examples",
-                [500, 1000, 2000, 4000, 8000, 16000, 32000],
-                16000,
-                key=f"{prefix}_limit",
-                bind="query-params",
-                help="Of each split at most: few examples train fast and know little.",
-            )
-        with three:
-            epochs = st.number_input("Epochs", 0.5, 20.0, 2.0, 0.5, key=f"{prefix}_epochs", bind="query-params")
-        with four:
-            seed = st.number_input("Seed", 0, 1000, 0, key=f"{prefix}_seed", bind="query-params")
-        shuffled = st.toggle(
-            "Shuffle the labels (control)",
-            key=f"{prefix}_shuffled",
-            bind="query-params",
-            help="Every example gets the label of another one. Whatever is above chance then is a fault.",
-        )
-        _check_data(cards[name])
-    return Wish(name, int(limit), float(epochs), int(seed), bool(shuffled))
-
-
-def _check_data(card: Card) -> None:
-    """Say which files are missing before anybody starts."""
-    here = settings().data
-    missing = [part[0] for part in NEEDS.get(card.modality, ()) if not any((here / name).is_file() for name in part)]
-    if missing:
-        raise InputError(
-            f"{card.title} learns from {', '.join(missing)}, which is not in '{here}'. "
-            "Put it there, name another folder in FEATCORE_DATA, or train the video encoder: it renders its own clips. "
-            f"'featcore train {card.name}' downloads what can be downloaded."
-        )
-
-
-def start_run(prefix: str, wish: Wish) -> None:
+def start_run(prefix: str, wish: Wish | OwnWish | None) -> None:
     """The button; what it starts belongs to this session."""
     if settings().public_demo:
         st.info("Training is switched off on this public server. Run Tessera on your own machine to train here.")
         return
     run = _run(prefix)
     busy = run is not None and run.running
-    if st.button("Train here", icon=":material/model_training:", type="primary", disabled=busy, key=f"{prefix}_start"):
+    if st.button(
+        "Train here",
+        icon=":material/model_training:",
+        type="primary",
+        disabled=busy or wish is None,
+        key=f"{prefix}_start",
+    ):
+        assert wish is not None
         st.session_state[f"{prefix}_run"] = desk().start(wish)
         if run is not None:
             desk().discard(run)
         st.rerun()
 
 
-def show_run(prefix: str, wish: Wish) -> None:
+def show_run(prefix: str, wish: Wish | OwnWish | None) -> None:
     """The run as it goes, every second while it goes; while there is none, the one the shipped weights come from."""
     run = _run(prefix)
     if run is None:
-        _show_recorded(prefix, wish.recipe)
+        if isinstance(wish, Wish):
+            _show_recorded(prefix, wish.recipe)
         return
     st.fragment(_show_live, run_every=POLL_S if run.running else None)(prefix, run)
 
 
 def _show_recorded(prefix: str, name: str) -> None:
-    """The full run of an embedded encoder, as its card recorded it."""
+    """The full run of a recipe, as its card recorded it."""
     from featcore import draw
-    from featcore.encode.catalog import folder_of
 
-    card = json.loads((folder_of(name) / "training.json").read_text(encoding="utf-8"))
-    st.subheader(f"The full run of {card['title']}", help="What the shipped weights come from. Yours will stand here.")
+    card = recorded(name)
+    if card is None:
+        st.info("No full run of this recipe is recorded here. Yours will stand here.")
+        return
+    st.subheader(f"The full run of {card['title']}", help="As it was recorded. Yours will stand here.")
     history = card["history"]
     steps, looks = [each["step"] for each in history], [(each["step"], each["dev_accuracy"]) for each in history]
     left, right = st.columns(2, gap="large")
@@ -124,14 +77,13 @@ def _show_recorded(prefix: str, name: str) -> None:
 
 def _show_live(prefix: str, run: Run) -> None:
     from featcore import draw
-    from featcore.encode.catalog import card_of, folder_of
 
     found = run.progress()
     if found.state != "running" and st.session_state.get(f"{prefix}_seen") != id(run):
         st.session_state[f"{prefix}_seen"] = id(run)
         st.rerun()  # the whole page once more: no more polling, and the button is free again
     _show_state(prefix, run, found)
-    chance = 1 / len(card_of(folder_of(run.wish.recipe)).labels)
+    chance = 1 / run.wish.classes if run.wish.classes else None
     if found.steps:
         picture = drawn(draw.learning, found.steps, found.losses, found.looks, chance, found.total)
         figure(picture, f"{prefix}_curve", "learning-curve", caption=picture.alt)
@@ -172,26 +124,33 @@ def _show_result(prefix: str, run: Run) -> None:
     if run.wish.shuffled:
         verdict = "holds" if test["low"] <= test["chance"] <= test["high"] else "does not hold"
         st.info(f"Control: with shuffled labels the interval {verdict} chance.", icon=":material/shuffle:")
+    show_left_out(card.get("left_out", ()))
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("What it mixes up")
         picture = drawn(draw.confusion, np.array(test["confusion"]), card["labels"])
         figure(picture, f"{prefix}_confusion", "confusion", caption=picture.alt)
     with right:
-        st.subheader("Changed test splits", help="What the same weights answer when the input is changed.")
-        rows = card["controls"]
-        st.dataframe(
-            {
-                "right": [f"{each['accuracy']:.1%}" for each in rows.values()],
-                "95 % interval": [f"{each['low']:.1%} to {each['high']:.1%}" for each in rows.values()],
-                "n": [each["n"] for each in rows.values()],
-                "changed": list(rows),
-            },
-            hide_index=True,
-            alt="Accuracy of the same weights on changed test splits",
-        )
+        _show_controls(card["controls"])
         _decide(prefix, run)
     _show_origin(card)
+
+
+def _show_controls(rows: dict[str, Any]) -> None:
+    """What the same weights answer when the input is changed; nothing where a recipe has no controls."""
+    if not rows:
+        return
+    st.subheader("Changed test splits", help="What the same weights answer when the input is changed.")
+    st.dataframe(
+        {
+            "right": [f"{each['accuracy']:.1%}" for each in rows.values()],
+            "95 % interval": [f"{each['low']:.1%} to {each['high']:.1%}" for each in rows.values()],
+            "n": [each["n"] for each in rows.values()],
+            "changed": list(rows),
+        },
+        hide_index=True,
+        alt="Accuracy of the same weights on changed test splits",
+    )
 
 
 def _show_origin(card: dict[str, Any]) -> None:
@@ -210,9 +169,13 @@ def _show_origin(card: dict[str, Any]) -> None:
 def _decide(prefix: str, run: Run) -> None:
     """Keep it among the encoders of this server, download it, or discard it."""
     st.subheader("Keep it?")
-    if not settings().public_demo:
+    if not loadable(run.wish.recipe):
+        st.caption("A step of the ladder: its network is of no use elsewhere, so it is not offered as an encoder.")
+    elif not settings().public_demo:
         with friendly_errors(), st.container(horizontal=True, vertical_alignment="bottom"):
-            name = st.text_input("Name", f"my-{run.wish.recipe}", max_chars=40, key=f"{prefix}_name")
+            name = st.text_input(
+                "Name", f"my-{run.wish.recipe.removeprefix('my-')}", max_chars=40, key=f"{prefix}_name"
+            )
             if st.button("Keep", icon=":material/bookmark_add:", key=f"{prefix}_keep"):
                 keep(run, name)
                 st.session_state[f"{prefix}_kept"] = name
