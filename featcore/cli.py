@@ -39,14 +39,55 @@ BAR = 24
 def encoders(as_json: Json = False) -> None:
     """The embedded encoders."""
     import featcore as fc
+    from featcore.encode.layouts import LAYOUTS
 
     with in_words():
         cards = fc.encoders()
     if as_json:
-        return write_json([{key: value for key, value in vars(card).items() if key != "config"} for card in cards])
+        listed = [{key: value for key, value in vars(card).items() if key != "config"} for card in cards]
+        return write_json({"encoders": listed, "families": list(LAYOUTS.values())})
     for card in cards:
         say(f"{card.name:<12} {card.modality:<6} {card.family:<12} {card.parameters:>12,} parameters  {card.title}")
         say(f"{'':<12} {card.accuracy}" if card.accuracy else "")
+    for modality in ("text", "image", "video"):
+        known = ", ".join(layout.family for layout in LAYOUTS.values() if layout.modality == modality)
+        say(f"families of {modality} that a folder or hub id may be of: {known}")
+
+
+@app.command()
+def check(
+    encoder: Annotated[str, typer.Argument(help="an embedded encoder, a folder, or a hub id")],
+    text: Words = None,
+    image: Image = None,
+    video: Video = None,
+    file: File = None,
+    as_json: Json = False,
+) -> None:
+    """What a checkpoint provides, where its units stand, and what one pass of it costs."""
+    import featcore as fc
+
+    with in_words():
+        from featcore.measure.check import check as run
+
+        loaded = fc.load(encoder)
+        found = run(loaded, read_source(loaded.card, text, image, video, file) or read_sample(loaded.card))
+    if as_json:
+        return write_json(found)
+    layout = found["layout"]
+    say(f"{found['name']}: {found['architecture']} of the family {found['family']}, reads {found['modality']}")
+    say(f"provides {', '.join(found['provides'])}")
+    say(f"before the units: {', '.join(layout['before']) or 'nothing'}; attention: {layout['attention']}")
+    say(f"{found['units']} units at {found['positions']} positions, grid {layout['grid']}, sees {layout['input_size']}")
+    reads = layout["reads"]
+    say(f"the answer is read at {reads[0] if len(reads) == 1 else f'the mean of {len(reads)} positions'}")
+    size = f"{found['weight_bytes'] / 1e6:.1f} MB in memory"
+    say(f"{found['parameters']:,} parameters, {size}, {found['flop']:,} FLOP a pass")
+    say(f"a pass keeps {found['activation_bytes'] / 1e6:.1f} MB for gradients")
+    say(f"attention maps of all layers and heads: {found['attention_bytes'] / 1e6:.2f} MB")
+    for reason in found["not_defined"].values():
+        say(f"not defined: {reason}")
+    for note in found["notes"]:
+        say(note)
 
 
 @app.command()

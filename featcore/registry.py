@@ -40,3 +40,6 @@ class Registry(Generic[Entry]):
 
     def values(self) -> list[Entry]:
         return list(self._entries.values())
+
+    def items(self) -> list[tuple[str, Entry]]:
+        return list(self._entries.items())

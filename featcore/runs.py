@@ -7,7 +7,7 @@ from typing import Any
 from featcore.types import Card, Source
 
 # Raised when the meaning of a result changes, so that older stored answers are not believed.
-VERSION = 1
+VERSION = 2
 
 
 def encoding_question(card: Card, source: Source) -> dict[str, Any]:

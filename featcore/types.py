@@ -205,16 +205,19 @@ class Target:
 
     Attributes:
         index: class index; label: its name.
-        kind: "logit", "difference" (logit less the logit of class `against`) or "probability" (softmax).
+        kind: "logit", "difference" (logit less the logit of class `against`), "probability" (softmax), or of the vector
+            that a classifier would read "norm" (its length) and "similarity" (its cosine with `reference`).
+        reference: a vector of that kind, of an input the explained one is compared with.
     """
 
     index: int
     label: str
-    kind: Literal["logit", "difference", "probability"] = "logit"
+    kind: Literal["logit", "difference", "probability", "norm", "similarity"] = "logit"
     against: int | None = None
+    reference: tuple[float, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
-        return f"{self.kind} of '{self.label}'"
+        return f"{self.kind} {'to' if self.kind == 'similarity' else 'of'} '{self.label}'"
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +229,7 @@ class Encoding:
         attention: weights as the model computed them; rows are queries and sum to 1. None with `why_no_attention`.
         logits: class scores, None for an encoder without a head.
         labels: class names, as many as logits.
-        readout: sequence position whose row the classifier reads, or None when it reads the mean of all positions.
+        reading: how much of each sequence position enters the classifier; adds up to 1.
     """
 
     units: Units
@@ -236,7 +239,7 @@ class Encoding:
     attention: Float[np.ndarray, "l h s s"] | None
     logits: Float[np.ndarray, " k"] | None
     labels: tuple[str, ...]
-    readout: int | None
+    reading: Float[np.ndarray, " s"]
     provenance: Provenance
     why_no_attention: str = ""
     notes: tuple[str, ...] = ()
@@ -249,6 +252,12 @@ class Encoding:
         assert self.logits is not None
         shifted = np.exp(self.logits - self.logits.max())
         return shifted / shifted.sum()
+
+    @property
+    def readout(self) -> int | None:
+        """The one sequence position that the classifier reads, None when it reads a mean."""
+        read = np.flatnonzero(self.reading)
+        return int(read[0]) if len(read) == 1 else None
 
     @property
     def special(self) -> np.ndarray:
@@ -370,7 +379,7 @@ class Card:
 
     Attributes:
         name: what `featcore.load` takes; checkpoint: folder or hub id; revision: pinned.
-        provides: capabilities that methods ask for: "logits", "attention", "gradient".
+        provides: capabilities that methods ask for: "target", "gradient", "attention"; "logits" with a classifier.
         baselines: the kinds of baseline `Encoder.baseline` knows, the default first.
         input_size: (t, y, x) that a vision model sees, (positions,) for text.
         weights_sha256: of the weights file, "" when not known before loading.

@@ -36,8 +36,11 @@ class Case:
         import torch
         import transformers
 
-        model_class = getattr(transformers, tiny.CLASSES[self.name.split("-")[0]])
-        model = model_class.from_pretrained(self.folder, dtype=torch.float32, attn_implementation=attention)
+        model_class = getattr(transformers, tiny.class_of(self.name))
+        kind = {"attn_implementation": attention} if model_class._supports_sdpa else {}
+        model = model_class.from_pretrained(self.folder, dtype=torch.float32, **kind)
+        if getattr(model.config, "pad_token_id", 0) is None:
+            model.config.pad_token_id = -1
         return model.eval()
 
     def another(self, seed: int = 1) -> Sample:

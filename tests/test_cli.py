@@ -96,8 +96,10 @@ def test_encoders_are_listed_for_people_and_programs(
     card = cases("bert").encoder.card
     monkeypatch.setattr("featcore.encode.catalog.encoders", lambda: [card])
     assert card.name in call("encoders").stdout
-    (found,) = json.loads(call("encoders", "--json").stdout)
-    assert (found["family"], found["provides"]) == ("bert", ["attention", "gradient", "logits"])
+    listed = json.loads(call("encoders", "--json").stdout)
+    (found,) = listed["encoders"]
+    assert {"bert", "vit", "videomae", "resnet", "gpt2"} <= {each["family"] for each in listed["families"]}
+    assert (found["family"], found["provides"]) == ("bert", ["attention", "gradient", "logits", "target"])
 
 
 def test_methods_are_listed_with_their_knobs() -> None:

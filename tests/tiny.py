@@ -23,11 +23,18 @@ LABELS = {0: "bad", 1: "good", 2: "so-so"}
 SPREAD = 0.2
 MAX_POSITIONS = 40
 
-TEXT = ("bert", "distilbert", "electra", "roberta")
-IMAGE = ("vit", "vit-wide", "deit")
-VIDEO = ("videomae", "videomae-wide", "videomae-first")
+ENCODERS = (
+    *("bert", "distilbert", "electra", "roberta", "xlm-roberta", "mpnet", "deberta-v2"),
+    *("modernbert", "modernbert-mean"),
+)
+CAUSAL = ("gpt2", "llama", "qwen2")
+SPEAKERS = ("gpt2-speaks", "llama-speaks", "qwen2-speaks")  # their classes are the next token
+TEXT = (*ENCODERS, *CAUSAL, *SPEAKERS)
+IMAGE = ("vit", "vit-wide", "deit", "beit", "beit-first", "dinov2", "dinov2_with_registers")
+VIDEO = ("videomae", "videomae-wide", "videomae-first", "vivit", "vivit-wide")
 CONV = ("resnet", "regnet", "convnext")
 PIXELS = (*IMAGE, *VIDEO)
+COUNTED = ("roberta", "xlm-roberta", "mpnet")  # their positions begin behind that of the padding
 FAMILIES = (*TEXT, *PIXELS)
 
 # What each checkpoint of pixels sees (frames, rows, columns), and one unit of it.
@@ -38,6 +45,12 @@ SHAPES = {
     "videomae": ((6, 16, 16), (2, 8, 8)),
     "videomae-wide": ((4, 16, 24), (2, 8, 8)),
     "videomae-first": ((4, 16, 16), (2, 8, 8)),
+    "vivit": ((4, 16, 16), (2, 8, 8)),
+    "vivit-wide": ((4, 16, 24), (2, 8, 8)),
+    "beit": ((1, 24, 24), (1, 8, 8)),
+    "beit-first": ((1, 24, 24), (1, 8, 8)),
+    "dinov2": ((1, 24, 32), (1, 8, 8)),
+    "dinov2_with_registers": ((1, 24, 24), (1, 8, 8)),
     "resnet": ((1, 24, 24), (1, 8, 8)),
     "regnet": ((1, 16, 24), (1, 4, 4)),
     "convnext": ((1, 24, 24), (1, 8, 8)),
@@ -48,6 +61,20 @@ CLASSES = {
     "distilbert": "DistilBertForSequenceClassification",
     "electra": "ElectraForSequenceClassification",
     "roberta": "RobertaForSequenceClassification",
+    "xlm-roberta": "XLMRobertaForSequenceClassification",
+    "mpnet": "MPNetForSequenceClassification",
+    "deberta-v2": "DebertaV2ForSequenceClassification",
+    "modernbert": "ModernBertForSequenceClassification",
+    "gpt2": "GPT2ForSequenceClassification",
+    "llama": "LlamaForSequenceClassification",
+    "qwen2": "Qwen2ForSequenceClassification",
+    "gpt2-speaks": "GPT2LMHeadModel",
+    "llama-speaks": "LlamaForCausalLM",
+    "qwen2-speaks": "Qwen2ForCausalLM",
+    "beit": "BeitForImageClassification",
+    "dinov2": "Dinov2ForImageClassification",
+    "dinov2_with_registers": "Dinov2WithRegistersForImageClassification",
+    "vivit": "VivitForVideoClassification",
     "vit": "ViTForImageClassification",
     "deit": "DeiTForImageClassification",
     "videomae": "VideoMAEForVideoClassification",
@@ -57,11 +84,23 @@ CLASSES = {
 }
 
 
+def family_of(name: str) -> str:
+    """The family of a checkpoint's name, which may say more ("vit-wide")."""
+    for more in ("-wide", "-first", "-mean", "-speaks"):
+        name = name.removesuffix(more)
+    return name
+
+
+def class_of(name: str) -> str:
+    """The class of transformers that the checkpoint is saved from."""
+    return CLASSES.get(name) or CLASSES[family_of(name)]
+
+
 def build(name: str, folder: Path) -> Path:
     """Write the checkpoint called `name` (one of FAMILIES) into a new folder."""
-    family = name.split("-")[0]
+    family = family_of(name)
     if name in TEXT:
-        _save_model(CLASSES[family], folder, **_text_config(name))
+        _save_model(class_of(name), folder, **_text_config(name))
         _save_tokenizer(name, folder)
     else:
         shape, step = SHAPES[name]
@@ -80,18 +119,30 @@ def build_headless(folder: Path) -> Path:
 
 
 def _text_config(name: str) -> dict[str, Any]:
-    common = {"vocab_size": _vocabulary(name).get_vocab_size(), "num_labels": 3, "id2label": LABELS}
-    if name == "distilbert":
-        own = {"dim": 32, "hidden_dim": 64, "n_layers": 2, "n_heads": 4, "max_position_embeddings": MAX_POSITIONS}
-    else:
-        own = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-        own |= {"max_position_embeddings": MAX_POSITIONS}
-    if name == "electra":
-        own |= {"embedding_size": 16}  # ELECTRA's units are narrower than its hidden states
-    if name == "roberta":
-        own |= {"max_position_embeddings": MAX_POSITIONS + 2, "type_vocab_size": 1, "pad_token_id": 1}
-        own |= {"bos_token_id": 0, "eos_token_id": 2}
-    return common | own
+    family = family_of(name)
+    common: dict[str, Any] = {"vocab_size": _vocabulary(name).get_vocab_size()}
+    if name not in SPEAKERS:
+        common |= {"num_labels": 3, "id2label": LABELS}
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    sizes |= {"max_position_embeddings": MAX_POSITIONS}
+    counted = {"max_position_embeddings": MAX_POSITIONS + 2, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+    own: dict[str, dict[str, Any]] = {
+        "distilbert": {"dim": 32, "hidden_dim": 64, "n_layers": 2, "n_heads": 4}
+        | {"max_position_embeddings": MAX_POSITIONS},
+        "electra": sizes | {"embedding_size": 16},  # ELECTRA's units are narrower than its hidden states
+        "roberta": sizes | counted | {"type_vocab_size": 1},
+        "xlm-roberta": sizes | counted | {"type_vocab_size": 1},
+        "mpnet": sizes | counted,
+        "deberta-v2": sizes | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"]},
+        "modernbert": sizes
+        | {"global_attn_every_n_layers": 2, "local_attention": 8, "pad_token_id": 0, "cls_token_id": 2}
+        | {"sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3, "deterministic_flash_attn": True}
+        | {"classifier_pooling": "mean" if name.endswith("-mean") else "cls", "attention_bias": True},
+        "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": MAX_POSITIONS} | {"eos_token_id": 0},
+        "llama": sizes | {"num_key_value_heads": 2, "eos_token_id": 0, "bos_token_id": 0},
+        "qwen2": sizes | {"num_key_value_heads": 2, "eos_token_id": 0, "bos_token_id": 0},
+    }
+    return common | own.get(family, sizes)
 
 
 def _pixel_config(name: str, shape: tuple[int, int, int], step: tuple[int, int, int]) -> dict[str, Any]:
@@ -100,14 +151,21 @@ def _pixel_config(name: str, shape: tuple[int, int, int], step: tuple[int, int, 
         own = {"resnet": {"layer_type": "basic"}, "regnet": {"groups_width": 4, "downsample_in_first_stage": False}}
         sizes = {"hidden_sizes": [8, 16], "depths": [1, 1], "num_labels": 5, "id2label": labels}
         return (
-            sizes
-            | own.get(name.split("-")[0], {"num_stages": 2})
-            | ({} if name == "convnext" else {"embedding_size": 8})
+            sizes | own.get(family_of(name), {"num_stages": 2}) | ({} if name == "convnext" else {"embedding_size": 8})
         )
     config: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
     config |= {"num_attention_heads": 2, "num_labels": 5, "id2label": labels, "patch_size": step[1]}
     config |= {"image_size": shape[1] if shape[1] == shape[2] else list(shape[1:])}
-    if name in VIDEO:
+    if name.startswith("beit"):
+        config |= {"use_mean_pooling": name != "beit-first", "layer_scale_init_value": 0.5}
+    if name.startswith("dinov2"):  # pictures of another size than it was trained on, as DINOv2 is delivered
+        config |= {"image_size": 40, "layerscale_value": 0.5, "num_labels": 5}
+        if name == "dinov2_with_registers":
+            config |= {"num_register_tokens": 3}
+    if name.startswith("vivit"):
+        del config["patch_size"]
+        config |= {"num_frames": shape[0], "tubelet_size": list(step)}
+    elif name in VIDEO:
         config |= {"num_frames": shape[0], "tubelet_size": step[0], "use_mean_pooling": name != "videomae-first"}
     return config
 
@@ -136,7 +194,19 @@ def _vocabulary(name: str) -> Any:
     """A tokenizer of the family's kind: WordPiece, or byte-level BPE for RoBERTa."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-    if name == "roberta":
+    if name in (*CAUSAL, *SPEAKERS):
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=320,
+            special_tokens=["<|endoftext|>"],
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(SENTENCES, trainer)
+        return tokenizer
+    if name in COUNTED:
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
@@ -164,7 +234,9 @@ def _vocabulary(name: str) -> Any:
 def _save_tokenizer(name: str, folder: Path) -> None:
     from transformers import PreTrainedTokenizerFast
 
-    if name == "roberta":
+    if name in (*CAUSAL, *SPEAKERS):
+        signs = {"eos": "<|endoftext|>"}
+    elif name in COUNTED:
         signs = {"bos": "<s>", "cls": "<s>", "eos": "</s>", "sep": "</s>", "unk": "<unk>", "pad": "<pad>"}
         signs["mask"] = "<mask>"
     else:
@@ -181,6 +253,10 @@ def _save_tokenizer(name: str, folder: Path) -> None:
 _PROCESSORS = {
     "vit": "ViTImageProcessor",
     "deit": "DeiTImageProcessor",
+    "beit": "BeitImageProcessor",
+    "dinov2": "BitImageProcessor",
+    "dinov2_with_registers": "BitImageProcessor",
+    "vivit": "VideoMAEImageProcessor",
     "videomae": "VideoMAEImageProcessor",
     "resnet": "ViTImageProcessor",
     "regnet": "ViTImageProcessor",
@@ -292,7 +368,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], tuple[str, ...]]] = {
     "header cut short": ("bert", _truncate_header, ("model.safetensors", "cut short")),
     "only pickled weights": ("bert", _pickle_only, ("model.safetensors", "pickles are never opened", "Save")),
     "no config": ("bert", _remove("config.json"), ("config.json",)),
-    "undeclared family": ("bert", _edit_config(model_type="gpt2"), ("gpt2", "not declared", "bert", "videomae")),
+    "undeclared family": ("bert", _edit_config(model_type="mamba"), ("mamba", "not declared", "bert", "videomae")),
     "no family": ("bert", _edit_config(model_type=None), ("not declared", "bert")),
     "family and class differ": ("bert", _edit_config(model_type="electra"), ("electra", "BertFor", "do not match")),
     "unknown class": ("bert", _edit_config(architectures=["MyBert"]), ("MyBert", "does not have")),

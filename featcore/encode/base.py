@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from jaxtyping import Float
@@ -56,8 +56,8 @@ class Encoder:
         self._attention = model.config._attn_implementation
         self._activations: dict[tuple[int, ...], int] = {}
         self._stated: dict[tuple[str, int], Provenance] = {}
-        # Sequence position the classifier reads, or None when it reads the mean of all positions.
-        self.readout: int | None = None if layout.reads_mean(model.config.to_dict()) else 0
+        # Some families compute attention in one way only, which they call eager.
+        self._fuses = bool(getattr(type(model), "_supports_sdpa", False))
 
     # --- verbs ---------------------------------------------------------------------------------------------------
 
@@ -74,7 +74,7 @@ class Encoder:
     def encode(self, sample: Sample, attention: bool = True) -> Encoding:
         """One forward pass: hidden states, logits and, with eager attention, the attention of every layer and head."""
         attends = "attention" in self.card.provides
-        kind, asked = ("eager" if attention else "sdpa"), {"output_attentions": attention} if attends else {}
+        kind, asked = self._kind("eager" if attention else "sdpa"), {"output_attentions": attention} if attends else {}
         with self.running(kind), torch.inference_mode():
             output = self.model(**self.tensors(sample), output_hidden_states=True, **asked)
         maps = None
@@ -83,7 +83,7 @@ class Encoder:
             # An empty tuple is what fused attention returns without a word; believing it would draw an empty picture.
             assert len(maps) == self.model.config.num_hidden_layers, "the model gave no attention of some layer"
             assert abs(maps.sum(-1) - 1).max() < 1e-2, "rows of attention must sum to 1"
-        logits = output.logits if "logits" in self.card.provides else None
+        logits = self._scores(output) if "logits" in self.card.provides else None
         return Encoding(
             units=sample.units,
             positions=sample.positions,
@@ -92,7 +92,7 @@ class Encoder:
             attention=maps,
             logits=None if logits is None else logits[0].float().cpu().numpy(),
             labels=self.card.labels if logits is not None else (),
-            readout=self.readout,
+            reading=self.layout.reading(self.card.config, sample.positions, len(sample.sequence)),
             provenance=self.provenance(kind),
             why_no_attention=self._why_no_attention(attention),
             notes=sample.notes,
@@ -131,10 +131,11 @@ class Encoder:
             raise NotDefined(
                 f"'{self.card.name}' has no classifier, so there is no class to explain. Choose an encoder with labels."
             )
-        batch = len(embedded)
-        tensors = {name: value.expand(batch, *value.shape[1:]) for name, value in self.tensors(sample).items()}
-        with self.running("sdpa"):
-            return self.stem.run(tensors, embedded.to(self.dtype)).logits
+        return self._scores(self._run(sample, embedded))
+
+    def pooled(self, sample: Sample, embedded: Float[Tensor, "b m d"]) -> Float[Tensor, "b d"]:
+        """The vector that a classifier would read, of a batch of unit embeddings; differentiable."""
+        return self._pool(sample, self._run(sample, embedded, output_hidden_states=True))
 
     def activation_bytes(self, sample: Sample) -> int:
         """What one pass keeps in memory for its gradients, in bytes; measured once for each length of input."""
@@ -148,7 +149,7 @@ class Encoder:
                 return kept
 
             with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda kept: kept):
-                self.logits(sample, embedded.requires_grad_())
+                self._run(sample, embedded.requires_grad_())
             weights = {weight.untyped_storage().data_ptr() for weight in self.model.parameters()}
             self._activations[shape] = sum(size for address, size in seen.items() if address not in weights)
         return self._activations[shape]
@@ -172,14 +173,15 @@ class Encoder:
     def running(self, attention: str) -> Iterator[None]:
         """Hold the device and the encoder with one kind of attention ("eager" keeps weights, "sdpa" is fast)."""
         with device_lock(self.device), self.lock:
-            if self._attention != attention and "attention" in self.card.provides:
+            attention = self._kind(attention)
+            if self._attention != attention and attention != "no":
                 self.model.set_attn_implementation(attention)
                 self._attention = attention
             yield
 
     def provenance(self, attention: str, seed: int | None = None) -> Provenance:
         """What is needed to repeat a number that is computed now."""
-        key = attention, torch.get_num_threads()
+        key = self._kind(attention), torch.get_num_threads()
         if key not in self._stated:
             self._stated[key] = self._state(*key)
         return replace(self._stated[key], time_utc=datetime.now(UTC).isoformat(timespec="seconds"), seed=seed)
@@ -191,7 +193,7 @@ class Encoder:
             weights_sha256=self.card.weights_sha256,
             device=str(self.device),
             dtype=dtype_name(self.dtype),
-            attention=attention if "attention" in self.card.provides else "no",
+            attention=attention,
             threads=threads,
             versions=_versions(),
             time_utc="",
@@ -211,7 +213,35 @@ class Encoder:
             return states[-1].flatten(2).transpose(1, 2)
         return torch.stack(tuple(states))[:, 0]
 
+    def _run(self, sample: Sample, embedded: Float[Tensor, "b m d"], **asked: Any) -> Any:
+        """The model's answer to unit embeddings that stand in for the sample's own."""
+        batch = len(embedded)
+        tensors = {name: value.expand(batch, *value.shape[1:]) for name, value in self.tensors(sample).items()}
+        with self.running("sdpa"):
+            return self.stem.run({**tensors, **asked}, embedded.to(self.dtype))
+
+    def _pool(self, sample: Sample, output: Any) -> Float[Tensor, "b d"]:
+        rows = getattr(output, "last_hidden_state", None)
+        rows = output.hidden_states[-1] if rows is None else rows
+        rows = rows.flatten(2).transpose(1, 2) if self.layout.cells else rows
+        reading = self.layout.reading(self.card.config, sample.positions, rows.shape[1])
+        return torch.from_numpy(reading).to(rows.device, rows.dtype) @ rows
+
+    def _scores(self, output: Any) -> Float[Tensor, "b k"]:
+        """Class scores; of a language model the scores of the next token, which the last position gives."""
+        return output.logits[:, -1] if output.logits.ndim == 3 else output.logits
+
+    def _kind(self, attention: str) -> str:
+        """The kind of attention that runs when this one is asked for: "no" without attention."""
+        if "attention" not in self.card.provides:
+            return "no"
+        return attention if self._fuses else "eager"
+
     def _why_no_attention(self, asked: bool) -> str:
         if "attention" not in self.card.provides:
             return f"'{self.card.name}' is a convolutional network: it computes no attention."
-        return "" if asked else "This pass ran with fused attention, which keeps no weights."
+        if asked:
+            return ""
+        if self._fuses:
+            return "This pass ran with fused attention, which keeps no weights."
+        return "This pass kept no attention weights; this family has no fused attention that would save time by it."

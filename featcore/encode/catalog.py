@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 EMBEDDED = ("text-mini", "image-mini", "video-mini", "conv-mini", "pixel-mini", "text-mini-b", "video-mini-t1")
 _LOG = logging.getLogger(__name__)
 _PLAIN = re.compile(r"\w[\w.-]*")
+_CLASSIFIERS = ("SequenceClassification", "ImageClassification", "VideoClassification")
+_SPEAKERS = ("ForCausalLM", "LMHeadModel")  # the next token is their class
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -101,14 +103,18 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
             f"The config.json of '{folder.name}' is JSON, but no object with names. Save the checkpoint anew."
         )
     layout = layout_of(str(config.get("model_type", "unknown")), folder.name)
-    if layout.cells:  # convolutions take any size: the processor says which one they get
+    if layout.cells or layout.any_size:  # the processor says which size they get
         config["image_size"] = _processed_size(folder)
-    elif layout.modality != "text" and not {"image_size", "patch_size"} <= config.keys():
+    elif layout.modality != "text" and not ("image_size" in config and {"patch_size", "tubelet_size"} & config.keys()):
         raise LoadError(f"The config.json of '{folder.name}' lacks image_size or patch_size, so its grid is unknown.")
+    pooling = folder / "1_Pooling" / "config.json"  # where sentence-transformers says what it reads
+    if pooling.is_file() and json.loads(pooling.read_text()).get("pooling_mode_mean_tokens"):
+        config["sentence_pooling"] = "mean"
     training = folder / "training.json"
     trained = json.loads(training.read_text()) if training.exists() else {}
     architecture = (config.get("architectures") or [""])[0]
-    classifies = architecture.endswith(("SequenceClassification", "ImageClassification", "VideoClassification"))
+    classifies = architecture.endswith(_CLASSIFIERS)
+    speaks = architecture.endswith(_SPEAKERS)
     labels = config.get("id2label") or {str(i): f"LABEL_{i}" for i in range(config.get("num_labels", 2))}
     sha256 = file_digest(folder / "model.safetensors")
     return Card(
@@ -121,7 +127,12 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
         licence=trained.get("licence", "see the checkpoint's own card"),
         parameters=count_parameters(folder / "model.safetensors"),
         provides=frozenset(
-            {"gradient", *(["logits"] if classifies else []), *(["attention"] if layout.attention != "none" else [])}
+            {
+                "gradient",
+                "target",
+                *(["logits"] if classifies or speaks else []),
+                *(["attention"] if layout.attention != "none" else []),
+            }
         ),
         baselines=layout.baselines,
         input_size=(layout.positions(config),) if layout.modality == "text" else layout.input_shape(config),

@@ -4,8 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from jaxtyping import Float, Int
+
 from featcore.errors import LoadError
 from featcore.types import Modality
+
+Readout = Literal["first", "last", "mean", "units", "both", "config"]
 
 
 @dataclass(frozen=True)
@@ -13,44 +18,77 @@ class Layout:
     """How one family (`config.model_type`) lays out its sequence.
 
     Attributes:
-        prefix: positions the model itself puts before the units (class and distillation tokens). Text families
-            declare 0: their special positions come from the tokenizer.
-        readout: what the classifier reads: the first position, or the mean of all. "config" asks the checkpoint.
+        prefix: names of the positions the model itself puts before the units (class, distillation and register
+            tokens). Text families declare none: their special positions come from the tokenizer.
+        readout: what the classifier reads: the first or the last position, the mean of all, the mean of the units, or
+            the first beside the mean of the units ("both"). "config" asks the checkpoint.
         attention: which positions may see which.
         baselines: what can stand for "nothing there", the default first.
         position_offset: positions of the checkpoint's table that no token can use (RoBERTa counts from pad + 1).
+        any_size: the checkpoint takes pictures of other sizes than its config states, so the processor decides.
         cells: units are the cells of the last feature map, and the unit embedding is their pixels: what convolutions
             read has no rows of its own.
     """
 
     family: str
     modality: Modality
-    prefix: int = 0
-    readout: Literal["first", "mean", "config"] = "first"
+    prefix: tuple[str, ...] = ()
+    readout: Readout = "first"
     attention: Literal["full", "causal", "windowed", "spatial", "none"] = "full"
     baselines: tuple[str, ...] = ("mask", "pad", "zero")
     position_offset: int = 0
+    any_size: bool = False
     cells: bool = False
 
-    def reads_mean(self, config: dict) -> bool:
-        """True when the classifier reads the mean of all positions (VideoMAE declares it in its config)."""
-        if self.readout == "config":
-            return bool(config.get("use_mean_pooling", True))
-        return self.readout == "mean"
+    def before(self, config: dict) -> tuple[str, ...]:
+        """Names of the positions before the units."""
+        registers = int(config.get("num_register_tokens", 0)) if self.family == "dinov2_with_registers" else 0
+        return (*self.prefix, *(f"[REG{i}]" for i in range(registers)))
+
+    def reading(self, config: dict, positions: Int[np.ndarray, " n"], length: int) -> Float[np.ndarray, " s"]:
+        """How much of each position enters the classifier; adds up to 1."""
+        kind, weights = self._readout(config), np.zeros(length, np.float32)
+        if kind == "mean":
+            weights[:] = 1 / length
+        elif kind in ("units", "both"):
+            weights[positions] = 1 / len(positions)
+            if kind == "both":
+                weights /= 2
+                weights[0] = 0.5
+        else:
+            weights[0 if kind == "first" else -1] = 1
+        return weights
+
+    def _readout(self, config: dict) -> Readout:
+        if config.get("sentence_pooling") == "mean":
+            return "mean"
+        if self.readout != "config":
+            return self.readout
+        if self.family == "modernbert":
+            return "mean" if config.get("classifier_pooling", "cls") == "mean" else "first"
+        mean = bool(config.get("use_mean_pooling", True))
+        # VideoMAE has no class position; BEiT has one and leaves it out of its mean.
+        return ("units" if self.prefix else "mean") if mean else "first"
 
     def input_shape(self, config: dict) -> tuple[int, int, int]:
         """Frames, rows and columns that a vision checkpoint sees."""
-        return (int(config.get("num_frames", 1)) if self.modality == "video" else 1, *_pair(config["image_size"]))
+        return (self._frames(config), *_pair(config["image_size"]))
 
     def unit_step(self, config: dict) -> tuple[int, int, int]:
         """Frames, rows and columns of one unit of a vision checkpoint."""
         if self.cells:
             return (1, *_pair(_STRIDES[self.family](config)))
-        return (int(config.get("tubelet_size", 1)) if self.modality == "video" else 1, *_pair(config["patch_size"]))
+        deep = config.get("tubelet_size", 1) if self.modality == "video" else 1
+        if isinstance(deep, list):  # ViViT gives all three in one
+            return int(deep[0]), int(deep[1]), int(deep[2])
+        return (int(deep), *_pair(config["patch_size"]))
 
     def positions(self, config: dict) -> int:
         """Positions of a text checkpoint's table that tokens can use."""
-        return int(config.get("max_position_embeddings", 512)) - self.position_offset
+        return int(config.get("max_position_embeddings") or config.get("n_positions", 512)) - self.position_offset
+
+    def _frames(self, config: dict) -> int:
+        return int(config.get("num_frames", _FRAMES.get(self.family, 1))) if self.modality == "video" else 1
 
 
 def _pair(side: int | list[int]) -> tuple[int, int]:
@@ -67,6 +105,11 @@ _STRIDES: dict[str, Callable[[dict], int]] = {
     "convnext": lambda c: int(c.get("patch_size", 4)) * 2 ** (len(c["hidden_sizes"]) - 1),
 }
 
+# Frames of a clip where a config leaves them out, as configs leave out what equals the family's default.
+_FRAMES = {"videomae": 16, "vivit": 32}
+
+# A causal model has neither a mask nor a class token; what ends a text stands for "nothing there".
+_CAUSAL = ("eos", "zero")
 _PIXELS = ("mean", "black", "blur", "zero")
 
 LAYOUTS: dict[str, Layout] = {
@@ -76,13 +119,25 @@ LAYOUTS: dict[str, Layout] = {
         Layout("distilbert", "text"),
         Layout("electra", "text"),
         Layout("roberta", "text", position_offset=2),
-        Layout("vit", "image", prefix=1, baselines=_PIXELS),
-        Layout("deit", "image", prefix=2, baselines=_PIXELS),
-        Layout("regnet", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], cells=True),
+        Layout("xlm-roberta", "text", position_offset=2),
+        Layout("mpnet", "text", position_offset=2),
+        Layout("deberta-v2", "text"),
+        Layout("modernbert", "text", readout="config"),
+        Layout("gpt2", "text", readout="last", attention="causal", baselines=_CAUSAL),
+        Layout("llama", "text", readout="last", attention="causal", baselines=_CAUSAL),
+        Layout("qwen2", "text", readout="last", attention="causal", baselines=_CAUSAL),
+        Layout("vit", "image", prefix=("[CLS]",), baselines=_PIXELS),
+        Layout("deit", "image", prefix=("[CLS]", "[DIST]"), baselines=_PIXELS),
+        Layout("beit", "image", prefix=("[CLS]",), readout="config", baselines=_PIXELS),
+        Layout("dinov2", "image", prefix=("[CLS]",), readout="both", baselines=_PIXELS, any_size=True),
+        # Registers stand between the class position and the patches.
+        Layout("dinov2_with_registers", "image", prefix=("[CLS]",), readout="both", baselines=_PIXELS, any_size=True),
         Layout("resnet", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], cells=True),
+        Layout("regnet", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], cells=True),
         Layout("convnext", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], cells=True),
         # Time is the slowest axis: index = t * (y x) + y * x_cells + x.
         Layout("videomae", "video", readout="config", baselines=_PIXELS),
+        Layout("vivit", "video", prefix=("[CLS]",), baselines=_PIXELS),
     )
 }
 

@@ -1,5 +1,6 @@
 """A checkpoint folder becomes an Encoder; whatever is wrong with it is said before anything stays in memory."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,12 @@ def load_folder(folder: Path, device: str | None = None, dtype: str | None = Non
     loader_class = TextLoader if layout.modality == "text" else VisionLoader
     loader = loader_class(str(folder), card.config, layout, card.name)
     model = _load_model(folder, card, pick_dtype(dtype)).to(place)  # type: ignore[arg-type]
+    if isinstance(loader, TextLoader) and layout.readout == "last":
+        model.config.use_cache = False
+        if model.config.pad_token_id is None:
+            model.config.pad_token_id = -1  # no token: the class is read at the last position of every row
+        if "logits" in card.provides and not card.labels:
+            card = replace(card, labels=loader.vocabulary(model.config.vocab_size))
     if isinstance(loader, VisionLoader) and layout.cells:
         return Encoder(card, layout, loader, model, PixelStem(model, loader.step[1:], loader.grid[1:]))
     return Encoder(card, layout, loader, model, ModuleStem(model))
@@ -37,7 +44,8 @@ def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel
     # A bar and a report per checkpoint on the server's terminal tell nobody anything: what matters is refused below.
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
-    attends: dict[str, Any] = {"attn_implementation": "sdpa"} if "attention" in card.provides else {}
+    fuses = "attention" in card.provides and getattr(model_class, "_supports_sdpa", False)
+    attends: dict[str, Any] = {"attn_implementation": "sdpa"} if fuses else {}
     try:
         # The number format is explicit: "auto" would compute in whatever the file happens to be stored in.
         loaded: Any = model_class.from_pretrained(

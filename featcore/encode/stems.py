@@ -14,7 +14,7 @@ class Stem(Protocol):
 
     def embed(self, value: Tensor) -> Float[Tensor, "b m d"]: ...
 
-    def run(self, tensors: dict[str, Tensor], embedded: Float[Tensor, "b m d"]) -> Any: ...
+    def run(self, tensors: dict[str, Any], embedded: Float[Tensor, "b m d"]) -> Any: ...
 
 
 class ModuleStem:
@@ -26,7 +26,7 @@ class ModuleStem:
     def embed(self, value: Tensor) -> Float[Tensor, "b m d"]:
         return self.model.get_input_embeddings()(value)
 
-    def run(self, tensors: dict[str, Tensor], embedded: Float[Tensor, "b m d"]) -> Any:
+    def run(self, tensors: dict[str, Any], embedded: Float[Tensor, "b m d"]) -> Any:
         with self._answering(embedded):
             return self.model(**tensors)
 
@@ -52,7 +52,7 @@ class PixelStem:
         tiles = value.unflatten(2, (rows, height)).unflatten(4, (columns, width))  # b c rows height columns width
         return tiles.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
 
-    def run(self, tensors: dict[str, Tensor], embedded: Float[Tensor, "b m d"]) -> Any:
+    def run(self, tensors: dict[str, Any], embedded: Float[Tensor, "b m d"]) -> Any:
         (rows, columns), (height, width) = self.grid, self.step
         tiles = embedded.unflatten(2, (-1, height, width)).unflatten(1, (rows, columns))
         pixels = tiles.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)

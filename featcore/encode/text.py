@@ -68,13 +68,18 @@ class TextLoader:
             left_out=tokens.left_out,
         )
 
+    def vocabulary(self, size: int) -> tuple[str, ...]:
+        """The spelling of every id that a language model can answer with."""
+        return tuple(str(token) for token in self.tokenizer.convert_ids_to_tokens(list(range(size))))
+
     def blank(self, sample: Sample, kind: str) -> torch.Tensor:
         """Int[1 s]: the ids with every unit replaced by the mask or padding token; special positions stay.
 
         Raises:
             NotDefined: the tokenizer has no such token.
         """
-        token = {"mask": self.tokenizer.mask_token_id, "pad": self.tokenizer.pad_token_id}[kind]
+        tokens = {"mask": "mask_token_id", "pad": "pad_token_id", "eos": "eos_token_id"}
+        token = getattr(self.tokenizer, tokens[kind])
         if token is None:
             raise NotDefined(f"'{self.card_name}' has no {kind} token. Choose another baseline, for example 'zero'.")
         ids = sample.tensors["input_ids"].clone()

@@ -21,6 +21,7 @@ class VisionLoader:
             raise LoadError(f"'{card_name}' has no image processor that loads: {error}") from error
         self.layout = layout
         self.card_name = card_name
+        self.before = layout.before(config)
         self.shape, self.step = layout.input_shape(config), layout.unit_step(config)
 
     @property
@@ -52,13 +53,12 @@ class VisionLoader:
         box = self.seen(source)
         units = place_grid(source.frames.shape[:3], self.grid, box)
         rows = np.arange(len(units))
-        prefix = ("[CLS]", "[DIST]")[: self.layout.prefix]
         return Sample(
             key=key,
             units=units,
-            positions=rows + self.layout.prefix,
+            positions=rows + len(self.before),
             rows=rows,
-            sequence=(*prefix, *units.labels),
+            sequence=(*self.before, *units.labels),
             tensors={"pixel_values": pixels},
             source=source,
             notes=self._notes(source, box),

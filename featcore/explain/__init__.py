@@ -47,14 +47,27 @@ def explain(
         NotDefined: the encoder lacks what the method needs. UnknownName: no such method, knob, class or rule.
     """
     chosen = make(method, **knobs)
-    lacking = chosen.needs - encoder.card.provides
+    if reason := why_not(METHODS[method], encoder):
+        raise NotDefined(reason)
+    resolved = resolve_target(encoder, sample, target) if "target" in chosen.needs else None
+    return chosen(encoder, sample, resolved, progress)
+
+
+def undefined(encoder: Encoder) -> dict[str, str]:
+    """Name and reason of every method that has no meaning for an encoder."""
+    return {name: reason for name, method in METHODS.items() if (reason := why_not(method, encoder))}
+
+
+def why_not(method: type[Method], encoder: Encoder) -> str:
+    """Why a method has no meaning for an encoder; "" where it has one."""
+    lacking = method.needs - encoder.card.provides
     if lacking:
-        raise NotDefined(
-            f"{chosen.title} is not defined for '{encoder.card.name}': it needs {', '.join(sorted(lacking))}, "
+        return (
+            f"{method.title} is not defined for '{encoder.card.name}': it needs {', '.join(sorted(lacking))}, "
             "which this encoder does not provide. Choose another method."
         )
-    resolved = resolve_target(encoder, sample, target) if "logits" in chosen.needs else None
-    return chosen(encoder, sample, resolved, progress)
+    refusal = getattr(method, "refusal", None)
+    return refusal(encoder) if refusal else ""
 
 
 def preload() -> None:

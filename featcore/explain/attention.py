@@ -17,28 +17,26 @@ if TYPE_CHECKING:
 
 
 def attention_scores(encoding: Encoding, layer: int = -1, head: int = -1) -> np.ndarray:
-    """Float[s]: attention that each position receives from the read-out position, or on average over all queries when
-    the classifier reads the mean (there is no read-out position then). head -1 is the mean over heads."""
+    """Float[s]: attention that each position receives from what the classifier reads: one position, or the mean over
+    those it averages. head -1 is the mean over heads."""
     maps = _maps(encoding)
     if not -len(maps) <= layer < len(maps):
         raise NotDefined(f"Layer {layer} does not exist; the encoder has {len(maps)}, counted from 0 (-1 is the last).")
     if not -1 <= head < maps.shape[1]:
         raise NotDefined(f"Head {head} does not exist; the encoder has {maps.shape[1]}, counted from 0 (-1: mean).")
     weights = maps[layer].mean(0) if head == -1 else maps[layer, head]
-    return weights.mean(0) if encoding.readout is None else weights[encoding.readout]
+    return encoding.reading @ weights
 
 
 def rollout_scores(encoding: Encoding) -> np.ndarray:
-    """Float[s]: attention rolled from the read-out position down to the input, adding up to 1.
+    """Float[s]: attention rolled from what the classifier reads down to the input, adding up to 1.
 
     Only a row vector is carried: v <- v (A_l + I) / 2 from the last layer to the first, with A_l the mean over heads.
-    Same row as the full matrix product at 2 s^2 instead of 2 s^3 a layer. Starts from the mean of all positions when
-    the classifier reads the mean.
+    Same row as the full matrix product at 2 s^2 instead of 2 s^3 a layer.
     Source: Abnar & Zuidema 2020, arXiv:2005.00928.
     """
     maps = _maps(encoding)
-    size = maps.shape[-1]
-    row = np.full(size, 1 / size) if encoding.readout is None else np.eye(size)[encoding.readout]
+    row = encoding.reading
     for layer in maps.mean(1)[::-1]:
         row = (row @ layer + row) / 2
     return row
@@ -90,16 +88,21 @@ class Rollout:
     signed: ClassVar[bool] = False
     complete: ClassVar[bool] = False
 
+    @staticmethod
+    def refusal(encoder: Encoder) -> str:
+        """Why the layers of an encoder cannot be multiplied; "" where they can."""
+        if encoder.layout.attention in ("full", "causal"):
+            return ""
+        return (
+            f"Rollout is not defined for '{encoder.card.name}': its attention is {encoder.layout.attention}, "
+            "so its layers are not square matrices over the same positions. Choose occlusion or a gradient method."
+        )
+
     def passes(self, sample: Sample) -> int:
         return 1
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target | None, progress: Progress) -> Attribution:
         start = perf_counter()
-        if encoder.layout.attention != "full":
-            raise NotDefined(
-                f"Rollout is not defined for '{encoder.card.name}': its attention is {encoder.layout.attention}, "
-                "so its layers are not square matrices over the same positions. Choose occlusion or a gradient method."
-            )
         encoding = encoder.encode(sample)
         return _placed(self, encoder, sample, encoding, rollout_scores(encoding), start)
 

@@ -85,7 +85,8 @@ def make(name: str, **knobs: Any) -> Method:
 
 
 def resolve_target(encoder: Encoder, sample: Sample, target: Target | int | str | None) -> Target:
-    """The target that a class index, a label, a rule or nothing stands for; nothing is the predicted class's logit.
+    """The target that a class index, a label, a rule or nothing stands for; nothing is the predicted class's logit,
+    or, of an encoder without a classifier, the length of its pooled vector.
 
     Args:
         target: a Target, a class index, a label, or one of the rules "predicted", "difference", "probability"
@@ -94,6 +95,13 @@ def resolve_target(encoder: Encoder, sample: Sample, target: Target | int | str 
     if isinstance(target, Target):
         return target
     labels = encoder.card.labels
+    if "logits" not in encoder.card.provides:
+        if target in (None, "predicted", "logit", "norm"):
+            return Target(0, "the pooled vector", "norm")
+        raise NotDefined(
+            f"'{encoder.card.name}' has no classifier, so '{target}' is no target of it. Explain the length of its "
+            "pooled vector (norm), or the similarity to another input."
+        )
     if isinstance(target, str) and target in labels:
         target = labels.index(target)
     if isinstance(target, int):
@@ -126,6 +134,23 @@ def read_target(logits: Tensor, target: Target) -> Tensor:
     return logits[:, target.index]
 
 
+def read_vector(vectors: Tensor, target: Target) -> Tensor:
+    """Float[b]: length of each vector, or its cosine with the target's reference."""
+    if target.kind == "norm":
+        return vectors.norm(dim=-1)
+    reference = vectors.new_tensor(target.reference)
+    return vectors @ reference / (vectors.norm(dim=-1) * reference.norm())
+
+
+def similarity(encoder: Encoder, sample: Sample) -> Target:
+    """The target "how alike is an input to this one", for any encoder, with or without a classifier."""
+    import torch
+
+    with torch.no_grad():
+        vector = encoder.pooled(sample, encoder.embed(sample))[0].float().tolist()
+    return Target(0, sample.source.name, "similarity", reference=tuple(vector))
+
+
 @dataclass
 class Explained:
     """The function a method explains, F: Tensor[b m d] to Tensor[b]; it counts passes and reports progress."""
@@ -139,7 +164,10 @@ class Explained:
 
     def __call__(self, embedded: Tensor) -> Tensor:
         self.progress(self.passes, self.total)
-        scores = read_target(self.encoder.logits(self.sample, embedded), self.target)
+        if self.target.kind in ("norm", "similarity"):
+            scores = read_vector(self.encoder.pooled(self.sample, embedded), self.target)
+        else:
+            scores = read_target(self.encoder.logits(self.sample, embedded), self.target)
         self.passes += len(embedded)
         return scores
 

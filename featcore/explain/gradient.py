@@ -31,7 +31,7 @@ class SaliencyMap:
 
     name: ClassVar[str] = "saliency"
     title: ClassVar[str] = "Saliency"
-    needs: ClassVar[frozenset[str]] = frozenset({"logits", "gradient"})
+    needs: ClassVar[frozenset[str]] = frozenset({"target", "gradient"})
     signed: ClassVar[bool] = False
     complete: ClassVar[bool] = False
 
@@ -57,7 +57,7 @@ class InputTimesGradient:
 
     name: ClassVar[str] = "input_x_gradient"
     title: ClassVar[str] = "Input x gradient"
-    needs: ClassVar[frozenset[str]] = frozenset({"logits", "gradient"})
+    needs: ClassVar[frozenset[str]] = frozenset({"target", "gradient"})
     signed: ClassVar[bool] = True
     complete: ClassVar[bool] = False
 
@@ -84,7 +84,7 @@ class Integrated:
 
     name: ClassVar[str] = "integrated_gradients"
     title: ClassVar[str] = "Integrated gradients"
-    needs: ClassVar[frozenset[str]] = frozenset({"logits", "gradient"})
+    needs: ClassVar[frozenset[str]] = frozenset({"target", "gradient"})
     signed: ClassVar[bool] = True
     complete: ClassVar[bool] = True
 
@@ -121,7 +121,7 @@ class GradientShapley:
 
     name: ClassVar[str] = "gradient_shap"
     title: ClassVar[str] = "GradientSHAP"
-    needs: ClassVar[frozenset[str]] = frozenset({"logits", "gradient"})
+    needs: ClassVar[frozenset[str]] = frozenset({"target", "gradient"})
     signed: ClassVar[bool] = True
     complete: ClassVar[bool] = True
 

@@ -27,7 +27,7 @@ class Occlusion:
 
     name: ClassVar[str] = "occlusion"
     title: ClassVar[str] = "Occlusion"
-    needs: ClassVar[frozenset[str]] = frozenset({"logits"})
+    needs: ClassVar[frozenset[str]] = frozenset({"target"})
     signed: ClassVar[bool] = True
     complete: ClassVar[bool] = False
 

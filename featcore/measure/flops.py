@@ -64,7 +64,9 @@ def _embed(card: Card, n: int, d: int) -> int:
     side = card.config["patch_size"]
     rows, columns = (side, side) if isinstance(side, int) else side
     deep = _read(card, "tubelet_size") if layout.modality == "video" else 1
-    return 2 * (n - layout.prefix) * int(card.config.get("num_channels", 3)) * deep * rows * columns * d
+    return (
+        2 * (n - len(layout.before(card.config))) * int(card.config.get("num_channels", 3)) * deep * rows * columns * d
+    )
 
 
 def _head(card: Card, d: int) -> int:

@@ -102,7 +102,7 @@ def _calls(
     from featcore.explain import explain
 
     there = replace(sample, tensors=encoder.tensors(sample))
-    target = resolve_target(encoder, there, None) if methods and "logits" in encoder.card.provides else None
+    target = resolve_target(encoder, there, None) if methods else None
     calls: dict[str, tuple[Callable[[], Any], str]] = {
         "cut": (lambda: encoder.prepare(source), "none"),
         "transfer": (lambda: encoder.tensors(sample), "none"),

@@ -255,11 +255,11 @@ def _apply(preset: Preset) -> None:
 
 
 def _layers(card: Card) -> int:
-    return int(card.config.get("num_hidden_layers") or card.config.get("n_layers", 1))
+    return int(card.config.get("num_hidden_layers") or card.config.get("n_layers") or card.config.get("n_layer", 1))
 
 
 def _heads(card: Card) -> int:
-    return int(card.config.get("num_attention_heads") or card.config.get("n_heads", 1))
+    return int(card.config.get("num_attention_heads") or card.config.get("n_heads") or card.config.get("n_head", 1))
 
 
 def _typed(prefix: str) -> Picked | None:

@@ -104,7 +104,7 @@ def test_units_lie_on_the_original_when_it_is_squashed(cases, name, height, widt
 def test_units_lie_on_the_original_when_its_centre_is_cropped(tmp_path, name, shortest, height, width):
     folder = tiny.build(name, tmp_path / "crop")
     shape, _ = tiny.SHAPES[name]
-    tiny.crop_processor(folder, name.split("-")[0], shape[1:], shortest)
+    tiny.crop_processor(folder, tiny.family_of(name), shape[1:], shortest)
     encoder = load(str(folder), device="cpu")
     source = tiny.clip(shape[0], height, width)
     assert_units_lie_where_they_are_drawn(encoder, source)

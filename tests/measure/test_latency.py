@@ -50,7 +50,7 @@ def test_stages_that_cannot_be_measured_are_absent_and_said_in_words(cases: Call
 
 
 def test_unknown_stages_and_methods_are_refused_before_anything_is_timed(
-    cases: Callable[[str], Any], headless: Any, monkeypatch: pytest.MonkeyPatch
+    cases: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "timed", lambda *_: pytest.fail("something was timed"))
     case = cases("bert")
@@ -58,13 +58,15 @@ def test_unknown_stages_and_methods_are_refused_before_anything_is_timed(
         latency(case.encoder, case.source, stages=["decode"])
     with pytest.raises(UnknownName, match="No method is called 'ocluson'"):
         latency(case.encoder, case.source, methods=["ocluson"])
-    with pytest.raises(NotDefined, match="lacks logits"):
-        latency(headless.encoder, headless.source, methods=["saliency"])
+    conv = cases("resnet")
+    with pytest.raises(NotDefined, match="lacks attention"):
+        latency(conv.encoder, conv.source, methods=["attention"])
 
 
 def test_an_encoder_without_a_classifier_is_timed_too(headless: Any) -> None:
-    found = latency(headless.encoder, headless.source, methods=["attention"], budget_s=QUICK)
-    assert [one.stage for one in found] == ["cut", "encode", "attention", "attribution:attention"]
+    found = latency(headless.encoder, headless.source, methods=["saliency", "attention"], budget_s=QUICK)
+    expected = ["cut", "encode", "attention", "attribution:saliency", "attribution:attention"]
+    assert [one.stage for one in found] == expected
     assert found[-1].provenance.attention == "eager"
 
 

@@ -1,0 +1,51 @@
+"""What a loaded checkpoint provides, where its units stand, and what one pass of it costs."""
+
+from typing import Any
+
+from featcore.encode.base import Encoder
+from featcore.explain import undefined
+from featcore.types import Source
+
+
+def check(encoder: Encoder, source: Source) -> dict[str, Any]:
+    """A plain dictionary; bytes are bytes, FLOP are those of one pass with written-out attention, counted by PyTorch.
+
+    Keys: name, family, modality, architecture, provides, not_defined (method to reason), layout, units, positions,
+    parameters, weight_bytes, activation_bytes (kept for gradients by one pass), attention_bytes (all layers and
+    heads, float32), flop, notes.
+
+    Raises:
+        CutError: the encoder cannot read the source.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    sample, card, layout = encoder.prepare(source), encoder.card, encoder.layout
+    with FlopCounterMode(display=False) as counter, encoder.running("eager"), torch.no_grad():
+        encoder.model(**encoder.tensors(sample))
+    encoding = encoder.encode(sample)
+    weights = sum(weight.numel() * weight.element_size() for weight in encoder.model.parameters())
+    return {
+        "name": card.name,
+        "family": card.family,
+        "modality": card.modality,
+        "architecture": (card.config.get("architectures") or [""])[0],
+        "provides": sorted(card.provides),
+        "not_defined": undefined(encoder),
+        "layout": {
+            "before": list(layout.before(card.config)),
+            "reads": [name for name, weight in zip(encoding.sequence, encoding.reading, strict=True) if weight],
+            "attention": layout.attention,
+            "grid": sample.units.grid,
+            "input_size": list(card.input_size),
+            "baselines": list(card.baselines),
+        },
+        "units": len(sample.units),
+        "positions": len(sample.sequence),
+        "parameters": card.parameters,
+        "weight_bytes": weights,
+        "activation_bytes": encoder.activation_bytes(sample),
+        "attention_bytes": 0 if encoding.attention is None else encoding.attention.nbytes,
+        "flop": counter.get_total_flops(),
+        "notes": list(sample.notes),
+    }
