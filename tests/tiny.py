@@ -31,7 +31,7 @@ CAUSAL = ("gpt2", "llama", "qwen2")
 SPEAKERS = ("gpt2-speaks", "llama-speaks", "qwen2-speaks")  # their classes are the next token
 TEXT = (*ENCODERS, *CAUSAL, *SPEAKERS)
 IMAGE = ("vit", "vit-wide", "deit", "beit", "beit-first", "dinov2", "dinov2_with_registers")
-VIDEO = ("videomae", "videomae-wide", "videomae-first", "vivit", "vivit-wide")
+VIDEO = ("videomae", "videomae-wide", "videomae-first", "vivit", "vivit-wide", "timesformer")
 CONV = ("resnet", "regnet", "convnext")
 PIXELS = (*IMAGE, *VIDEO)
 COUNTED = ("roberta", "xlm-roberta", "mpnet")  # their positions begin behind that of the padding
@@ -45,6 +45,8 @@ SHAPES = {
     "videomae": ((6, 16, 16), (2, 8, 8)),
     "videomae-wide": ((4, 16, 24), (2, 8, 8)),
     "videomae-first": ((4, 16, 16), (2, 8, 8)),
+    "timesformer": ((3, 16, 16), (1, 8, 8)),
+    "clip_vision_model": ((1, 24, 24), (1, 8, 8)),
     "vivit": ((4, 16, 16), (2, 8, 8)),
     "vivit-wide": ((4, 16, 24), (2, 8, 8)),
     "beit": ((1, 24, 24), (1, 8, 8)),
@@ -75,6 +77,8 @@ CLASSES = {
     "dinov2": "Dinov2ForImageClassification",
     "dinov2_with_registers": "Dinov2WithRegistersForImageClassification",
     "vivit": "VivitForVideoClassification",
+    "timesformer": "TimesformerForVideoClassification",
+    "clip_vision_model": "CLIPVisionModelWithProjection",
     "vit": "ViTForImageClassification",
     "deit": "DeiTForImageClassification",
     "videomae": "VideoMAEForVideoClassification",
@@ -162,6 +166,9 @@ def _pixel_config(name: str, shape: tuple[int, int, int], step: tuple[int, int, 
         config |= {"image_size": 40, "layerscale_value": 0.5, "num_labels": 5}
         if name == "dinov2_with_registers":
             config |= {"num_register_tokens": 3}
+    if name == "clip_vision_model":
+        del config["num_labels"], config["id2label"]
+        config |= {"projection_dim": 16}
     if name.startswith("vivit"):
         del config["patch_size"]
         config |= {"num_frames": shape[0], "tubelet_size": list(step)}
@@ -257,6 +264,8 @@ _PROCESSORS = {
     "dinov2": "BitImageProcessor",
     "dinov2_with_registers": "BitImageProcessor",
     "vivit": "VideoMAEImageProcessor",
+    "timesformer": "VideoMAEImageProcessor",
+    "clip_vision_model": "CLIPImageProcessor",
     "videomae": "VideoMAEImageProcessor",
     "resnet": "ViTImageProcessor",
     "regnet": "ViTImageProcessor",

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from featcore.encode.device import describe, device_lock, dtype_name
 from featcore.encode.layouts import Layout
+from featcore.encode.maps import across_frames
 from featcore.encode.stems import Stem
 from featcore.errors import NotDefined
 from featcore.keys import digest
@@ -79,7 +80,7 @@ class Encoder:
             output = self.model(**self.tensors(sample), output_hidden_states=True, **asked)
         maps = None
         if attention and attends:
-            maps = torch.stack(tuple(output.attentions))[:, 0].float().cpu().numpy()
+            maps = self._maps(sample, tuple(output.attentions)).float().cpu().numpy()
             # An empty tuple is what fused attention returns without a word; believing it would draw an empty picture.
             assert len(maps) == self.model.config.num_hidden_layers, "the model gave no attention of some layer"
             assert abs(maps.sum(-1) - 1).max() < 1e-2, "rows of attention must sum to 1"
@@ -207,6 +208,12 @@ class Encoder:
         with device_lock(self.device), self.lock, torch.no_grad():
             return self.stem.embed(value)
 
+    def _maps(self, sample: Sample, found: tuple[Tensor, ...]) -> Float[Tensor, "l h s s"]:
+        """Attention of every layer over the whole sequence."""
+        if self.layout.attention == "spatial":
+            return torch.stack([across_frames(layer, sample.units.grid, self.layout.time_fastest) for layer in found])
+        return torch.stack(found)[:, 0]
+
     def _rows(self, states: tuple[Tensor, ...]) -> Float[Tensor, "l s d"]:
         """One row a position for each layer; of feature maps only the last has the units' grid."""
         if self.layout.cells:
@@ -221,6 +228,8 @@ class Encoder:
             return self.stem.run({**tensors, **asked}, embedded.to(self.dtype))
 
     def _pool(self, sample: Sample, output: Any) -> Float[Tensor, "b d"]:
+        if "image_embeds" in output:  # CLIP projects what it reads into the space it shares with text
+            return output.image_embeds
         rows = getattr(output, "last_hidden_state", None)
         rows = output.hidden_states[-1] if rows is None else rows
         rows = rows.flatten(2).transpose(1, 2) if self.layout.cells else rows

@@ -26,8 +26,11 @@ class Layout:
         baselines: what can stand for "nothing there", the default first.
         position_offset: positions of the checkpoint's table that no token can use (RoBERTa counts from pad + 1).
         any_size: the checkpoint takes pictures of other sizes than its config states, so the processor decides.
-        cells: units are the cells of the last feature map, and the unit embedding is their pixels: what convolutions
-            read has no rows of its own.
+        pixels: the unit embedding is the pixels of each unit, since the embedding module has no rows that could be
+            exchanged: convolutions read across cells, and some families reshape what it answers.
+        cells: units are the cells of the last feature map (and their pixels stand in for them).
+        time_fastest: neighbours in the sequence are neighbours in time, not in a row of the picture.
+        square: transformers' class takes square pictures only.
     """
 
     family: str
@@ -38,7 +41,18 @@ class Layout:
     baselines: tuple[str, ...] = ("mask", "pad", "zero")
     position_offset: int = 0
     any_size: bool = False
+    pixels: bool = False
     cells: bool = False
+    time_fastest: bool = False
+    square: bool = False
+
+    def places(self, grid: tuple[int, int, int], config: dict) -> Int[np.ndarray, " n"]:
+        """Where each unit, counted along t, y, x, stands in the sequence."""
+        index = np.arange(np.prod(grid)).reshape(grid)
+        if self.time_fastest:
+            t, y, x = grid
+            index = np.arange(index.size).reshape(y, x, t).transpose(2, 0, 1)
+        return index.ravel() + len(self.before(config))
 
     def before(self, config: dict) -> tuple[str, ...]:
         """Names of the positions before the units."""
@@ -106,7 +120,7 @@ _STRIDES: dict[str, Callable[[dict], int]] = {
 }
 
 # Frames of a clip where a config leaves them out, as configs leave out what equals the family's default.
-_FRAMES = {"videomae": 16, "vivit": 32}
+_FRAMES = {"videomae": 16, "vivit": 32, "timesformer": 8}
 
 # A causal model has neither a mask nor a class token; what ends a text stands for "nothing there".
 _CAUSAL = ("eos", "zero")
@@ -132,12 +146,23 @@ LAYOUTS: dict[str, Layout] = {
         Layout("dinov2", "image", prefix=("[CLS]",), readout="both", baselines=_PIXELS, any_size=True),
         # Registers stand between the class position and the patches.
         Layout("dinov2_with_registers", "image", prefix=("[CLS]",), readout="both", baselines=_PIXELS, any_size=True),
-        Layout("resnet", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], cells=True),
-        Layout("regnet", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], cells=True),
-        Layout("convnext", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], cells=True),
+        Layout("clip_vision_model", "image", prefix=("[CLS]",), baselines=_PIXELS[:-1], pixels=True),
+        Layout("resnet", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], pixels=True, cells=True),
+        Layout("regnet", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], pixels=True, cells=True),
+        Layout("convnext", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], pixels=True, cells=True),
         # Time is the slowest axis: index = t * (y x) + y * x_cells + x.
         Layout("videomae", "video", readout="config", baselines=_PIXELS),
         Layout("vivit", "video", prefix=("[CLS]",), baselines=_PIXELS),
+        # Attention in turn over time and over the picture; what is returned is that over the picture, frame by frame.
+        Layout(
+            *("timesformer", "video"),
+            prefix=("[CLS]",),
+            attention="spatial",
+            baselines=_PIXELS[:-1],
+            pixels=True,
+            time_fastest=True,
+            square=True,
+        ),
     )
 }
 

@@ -34,8 +34,8 @@ def load_folder(folder: Path, device: str | None = None, dtype: str | None = Non
             model.config.pad_token_id = -1  # no token: the class is read at the last position of every row
         if "logits" in card.provides and not card.labels:
             card = replace(card, labels=loader.vocabulary(model.config.vocab_size))
-    if isinstance(loader, VisionLoader) and layout.cells:
-        return Encoder(card, layout, loader, model, PixelStem(model, loader.step[1:], loader.grid[1:]))
+    if isinstance(loader, VisionLoader) and layout.pixels:
+        return Encoder(card, layout, loader, model, PixelStem(model, loader.step, loader.grid))
     return Encoder(card, layout, loader, model, ModuleStem(model))
 
 

@@ -42,18 +42,19 @@ class ModuleStem:
 
 
 class PixelStem:
-    """Rows of pixels, one a cell: what a convolution reads across cells has no rows of its own to exchange."""
+    """Rows of pixels, one a unit, where what the embedding module answers has no rows that could be exchanged."""
 
-    def __init__(self, model: PreTrainedModel, step: tuple[int, int], grid: tuple[int, int]) -> None:
+    def __init__(self, model: PreTrainedModel, step: tuple[int, int, int], grid: tuple[int, int, int]) -> None:
         self.model, self.step, self.grid = model, step, grid
 
-    def embed(self, value: Float[Tensor, "b c y x"]) -> Float[Tensor, "b m d"]:
-        (rows, columns), (height, width) = self.grid, self.step
-        tiles = value.unflatten(2, (rows, height)).unflatten(4, (columns, width))  # b c rows height columns width
-        return tiles.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
+    def embed(self, value: Float[Tensor, "b *t c y x"]) -> Float[Tensor, "b m d"]:
+        (frames, rows, columns), (deep, height, width) = self.grid, self.step
+        clip = value if value.ndim == 5 else value[:, None]
+        tiles = clip.unflatten(1, (frames, deep)).unflatten(4, (rows, height)).unflatten(6, (columns, width))
+        return tiles.permute(0, 1, 4, 6, 2, 3, 5, 7).flatten(4).flatten(1, 3)  # b, then t y x, then deep c height width
 
     def run(self, tensors: dict[str, Any], embedded: Float[Tensor, "b m d"]) -> Any:
-        (rows, columns), (height, width) = self.grid, self.step
-        tiles = embedded.unflatten(2, (-1, height, width)).unflatten(1, (rows, columns))
-        pixels = tiles.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
-        return self.model(**{**tensors, "pixel_values": pixels})
+        (deep, height, width), still = self.step, tensors["pixel_values"].ndim == 4
+        tiles = embedded.unflatten(2, (deep, -1, height, width)).unflatten(1, self.grid)  # b t y x deep c height width
+        pixels = tiles.permute(0, 1, 4, 5, 2, 6, 3, 7).flatten(6).flatten(4, 5).flatten(1, 2)
+        return self.model(**{**tensors, "pixel_values": pixels[:, 0] if still else pixels})

@@ -21,7 +21,9 @@ class VisionLoader:
             raise LoadError(f"'{card_name}' has no image processor that loads: {error}") from error
         self.layout = layout
         self.card_name = card_name
-        self.before = layout.before(config)
+        self.before, self.config = layout.before(config), config
+        if layout.square and len(set(layout.input_shape(config)[1:])) > 1:
+            raise LoadError(f"'{card_name}' sees {config['image_size']} pixels; a {layout.family} takes squares only.")
         self.shape, self.step = layout.input_shape(config), layout.unit_step(config)
 
     @property
@@ -52,13 +54,13 @@ class VisionLoader:
             )
         box = self.seen(source)
         units = place_grid(source.frames.shape[:3], self.grid, box)
-        rows = np.arange(len(units))
+        rows, positions = np.arange(len(units)), self.layout.places(self.grid, self.config)
         return Sample(
             key=key,
             units=units,
-            positions=rows + len(self.before),
+            positions=positions,
             rows=rows,
-            sequence=(*self.before, *units.labels),
+            sequence=(*self.before, *(units.labels[unit] for unit in positions.argsort())),
             tensors={"pixel_values": pixels},
             source=source,
             notes=self._notes(source, box),

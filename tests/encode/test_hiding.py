@@ -86,6 +86,8 @@ def test_the_mean_colour_is_a_picture_of_that_colour(cases):
 
 
 def test_zero_is_a_row_of_zeros_and_special_rows_stay(case):
+    if "zero" not in case.encoder.card.baselines:
+        return  # its rows are pixels, where zero is the mean colour
     own, zero = case.encoder.embed(case.sample), case.encoder.baseline(case.sample, "zero")
     assert not zero[:, case.sample.rows].any()
     special = np.setdiff1d(np.arange(own.shape[1]), case.sample.rows)
@@ -121,7 +123,7 @@ def test_blur_stays_inside_its_frame(cases):
 
 
 def test_an_unknown_baseline_is_refused_with_the_known_ones(case):
-    with pytest.raises(NotDefined, match=r"no baseline 'grey'.*Known: .*zero"):
+    with pytest.raises(NotDefined, match=f"no baseline 'grey'.*Known: .*{case.encoder.card.baselines[-1]}"):
         case.encoder.baseline(case.sample, "grey")
 
 
