@@ -78,6 +78,8 @@ def check(
     say(f"provides {', '.join(found['provides'])}")
     say(f"before the units: {', '.join(layout['before']) or 'nothing'}; attention: {layout['attention']}")
     say(f"{found['units']} units at {found['positions']} positions, grid {layout['grid']}, sees {layout['input_size']}")
+    if field := found["receptive_field"]:
+        say(f"the middle cell reads {field[0]}x{field[1]} pixels")
     reads = layout["reads"]
     say(f"the answer is read at {reads[0] if len(reads) == 1 else f'the mean of {len(reads)} positions'}")
     size = f"{found['weight_bytes'] / 1e6:.1f} MB in memory"

@@ -21,6 +21,8 @@ _LOG = logging.getLogger(__name__)
 _PLAIN = re.compile(r"\w[\w.-]*")
 _CLASSIFIERS = ("SequenceClassification", "ImageClassification", "VideoClassification")
 _SPEAKERS = ("ForCausalLM", "LMHeadModel")  # the next token is their class
+# What batch norm has counted is stored beside the parameters and is none.
+_COUNTED = ("running_mean", "running_var", "num_batches_tracked")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -164,7 +166,8 @@ def count_parameters(weights: Path) -> int:
 
     try:
         with safe_open(weights, framework="numpy") as file:
-            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+            names = [name for name in file.keys() if not name.endswith(_COUNTED)]  # noqa: SIM118
+            return sum(prod(file.get_slice(name).get_shape()) for name in names)
     except SafetensorError as error:
         raise LoadError(f"'{weights.parent.name}/{weights.name}' is damaged or cut short: {error}.") from error
 

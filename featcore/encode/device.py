@@ -2,6 +2,7 @@
 
 import threading
 from collections import defaultdict
+from pathlib import Path
 
 import torch
 
@@ -52,6 +53,17 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that is free for weights, in bytes; None where the machine does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    told = Path("/proc/meminfo")
+    if device.type != "cpu" or not told.is_file():
+        return None
+    lines = dict(line.split(":", 1) for line in told.read_text().splitlines() if ":" in line)
+    return int(lines["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in lines else None
 
 
 def describe(device: torch.device) -> str:

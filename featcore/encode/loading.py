@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from featcore.encode.base import Encoder
 from featcore.encode.catalog import card_of
-from featcore.encode.device import pick_device, pick_dtype
+from featcore.encode.device import dtype_name, free_bytes, pick_device, pick_dtype
 from featcore.encode.layouts import layout_of
 from featcore.encode.stems import ModuleStem, PixelStem
 from featcore.encode.text import TextLoader
@@ -25,6 +25,7 @@ def load_folder(folder: Path, device: str | None = None, dtype: str | None = Non
     card = card_of(folder)
     layout = layout_of(card.family)
     place = pick_device(device)
+    _check_memory(card, place, pick_dtype(dtype))
     loader_class = TextLoader if layout.modality == "text" else VisionLoader
     loader = loader_class(str(folder), card.config, layout, card.name)
     model = _load_model(folder, card, pick_dtype(dtype)).to(place)  # type: ignore[arg-type]
@@ -37,6 +38,16 @@ def load_folder(folder: Path, device: str | None = None, dtype: str | None = Non
     if isinstance(loader, VisionLoader) and layout.pixels:
         return Encoder(card, layout, loader, model, PixelStem(model, loader.step, loader.grid))
     return Encoder(card, layout, loader, model, ModuleStem(model))
+
+
+def _check_memory(card: Card, place: torch.device, dtype: torch.dtype) -> None:
+    """Refuse before a byte is read what would not fit: the weights, and an eighth more to compute with."""
+    needed, free = card.parameters * dtype.itemsize * 9 // 8, free_bytes(place)
+    if free is not None and needed > free:
+        raise LoadError(
+            f"'{card.name}' has {card.parameters:,} parameters and needs {needed / 1e9:.2f} GB as {dtype_name(dtype)}; "
+            f"{free / 1e9:.2f} GB are free on {place}. Choose a smaller encoder or a shorter number format."
+        )
 
 
 def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel:

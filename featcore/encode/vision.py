@@ -108,7 +108,9 @@ class VisionLoader:
 
     def _notes(self, clip: Clip, box: tuple) -> tuple[str, ...]:
         _, height, width = clip.frames.shape[:3]
-        notes = [f"Scaled from {width}x{height} to the {self.shape[2]}x{self.shape[1]} pixels the model sees."]
+        notes = []
+        if (height, width) != self.shape[1:]:
+            notes.append(f"Scaled from {width}x{height} to the {self.shape[2]}x{self.shape[1]} pixels the model sees.")
         if (box[1], box[2]) != ((0, height), (0, width)):
             cut = 1 - (box[1][1] - box[1][0]) * (box[2][1] - box[2][0]) / (height * width)
             notes.append(f"{cut:.0%} of the picture lies outside the centre crop and is not seen by the model.")

@@ -4,7 +4,7 @@ from typing import Any
 
 from featcore.encode.base import Encoder
 from featcore.explain import undefined
-from featcore.types import Source
+from featcore.types import Sample, Source
 
 
 def check(encoder: Encoder, source: Source) -> dict[str, Any]:
@@ -12,7 +12,8 @@ def check(encoder: Encoder, source: Source) -> dict[str, Any]:
 
     Keys: name, family, modality, architecture, provides, not_defined (method to reason), layout, units, positions,
     parameters, weight_bytes, activation_bytes (kept for gradients by one pass), attention_bytes (all layers and
-    heads, float32), flop, notes.
+    heads, float32), flop, notes; receptive_field of convolutions (rows and columns of pixels that the middle cell
+    reads).
 
     Raises:
         CutError: the encoder cannot read the source.
@@ -40,6 +41,7 @@ def check(encoder: Encoder, source: Source) -> dict[str, Any]:
             "input_size": list(card.input_size),
             "baselines": list(card.baselines),
         },
+        "receptive_field": receptive_field(encoder, sample) if layout.cells else None,
         "units": len(sample.units),
         "positions": len(sample.sequence),
         "parameters": card.parameters,
@@ -49,3 +51,19 @@ def check(encoder: Encoder, source: Source) -> dict[str, Any]:
         "flop": counter.get_total_flops(),
         "notes": list(sample.notes),
     }
+
+
+def receptive_field(encoder: Encoder, sample: Sample) -> tuple[int, int]:
+    """Rows and columns of the pixels that move the middle cell of the last feature map, found by its gradient.
+
+    It ends at the rim of the picture, so a larger field shows as the whole picture.
+    """
+    import torch
+
+    pixels = encoder.tensors(sample)["pixel_values"].clone().requires_grad_()
+    with encoder.running("eager"), torch.enable_grad():
+        last = encoder.model(pixel_values=pixels, output_hidden_states=True).hidden_states[-1]
+        middle = last[0, :, last.shape[2] // 2, last.shape[3] // 2].square().sum()
+        (slope,) = torch.autograd.grad(middle, pixels)
+    rows, columns = torch.nonzero(slope[0].abs().sum(0), as_tuple=True)
+    return int(rows.max() - rows.min()) + 1, int(columns.max() - columns.min()) + 1

@@ -25,7 +25,7 @@ class One:
 
 def pick_one(prefix: str, needs: frozenset[str] = frozenset()) -> One | None:
     """Kind, encoder and input in a row; None while nothing is chosen."""
-    first, second, third = st.columns([2, 3, 4], vertical_alignment="top")
+    first, second, third = st.columns([5, 6, 8], vertical_alignment="top")
     with first:
         kind = pick_kind(prefix)
     with second:

@@ -108,3 +108,19 @@ def test_a_refused_load_leaves_no_thread_behind(tmp_path):
     with pytest.raises(LoadError):
         load(str(tiny.break_checkpoint("weights cut short", tmp_path / "cut")), device="cpu")
     assert threading.active_count() == before
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused_with_the_figures_before_it_is_read(cases, monkeypatch):
+    case = cases("bert")
+    monkeypatch.setattr("featcore.encode.loading.free_bytes", lambda device: 50_000)
+    monkeypatch.setattr("featcore.encode.loading._load_model", lambda *_: pytest.fail("weights were read"))
+    with pytest.raises(LoadError, match=r"needs 0\.00 GB as float32; 0\.00 GB are free on cpu"):
+        load(str(case.folder), device="cpu")
+
+
+def test_the_free_memory_of_this_machine_is_known():
+    import torch
+
+    from featcore.encode.device import free_bytes
+
+    assert free_bytes(torch.device("cpu")) > 10**8

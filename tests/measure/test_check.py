@@ -1,0 +1,41 @@
+"""What `featcore check` says of a checkpoint equals what PyTorch counts and what can be worked out by hand."""
+
+import pytest
+import torch
+
+from featcore.measure.check import check
+from tests import tiny
+
+
+@pytest.mark.parametrize("name", ["bert", "vit-wide", "dinov2_with_registers", "resnet", "timesformer", "gpt2-speaks"])
+def test_a_check_names_units_cost_and_what_is_not_defined(cases, name):
+    case = cases(name)
+    found = check(case.encoder, case.source)
+    assert found["units"] == len(case.sample.units)
+    assert found["positions"] == len(case.sample.sequence)
+    assert found["parameters"] == sum(weight.numel() for weight in case.bare("eager").parameters())
+    assert found["weight_bytes"] == 4 * found["parameters"]
+    assert found["flop"] > 2 * found["parameters"] / 10
+    assert found["activation_bytes"] > 0
+    refused = set(found["not_defined"])
+    assert refused == {"resnet": {"attention", "attention_rollout"}, "timesformer": {"attention_rollout"}}.get(
+        name, set()
+    )
+    if name == "dinov2_with_registers":
+        assert found["layout"]["before"] == ["[CLS]", "[REG0]", "[REG1]", "[REG2]"]
+        assert found["layout"]["reads"] == ["[CLS]", *case.sample.units.labels]
+    if name == "gpt2-speaks":
+        assert len(found["layout"]["reads"]) == 1
+
+
+def test_a_receptive_field_is_what_the_sizes_of_the_filters_give(tmp_path):
+    """A stem of 7 at stride 2, a pooling of 3 at stride 2, two filters of 3: 1 + 6 + 2 * 2 + 4 * (2 + 2) = 27 pixels."""
+    from transformers import ResNetConfig, ResNetForImageClassification
+
+    from featcore.encode.catalog import load
+
+    torch.manual_seed(0)
+    config = ResNetConfig(embedding_size=8, hidden_sizes=[8], depths=[1], layer_type="basic", num_labels=2)
+    ResNetForImageClassification(config).save_pretrained(tmp_path)
+    tiny.save_processor(tmp_path, "resnet", (64, 64))
+    assert check(load(str(tmp_path), device="cpu"), tiny.clip(1, 64, 64))["receptive_field"] == (27, 27)
