@@ -17,10 +17,8 @@ def test_a_check_names_units_cost_and_what_is_not_defined(cases, name):
     assert found["weight_bytes"] == 4 * found["parameters"]
     assert found["flop"] > 2 * found["parameters"] / 10
     assert found["activation_bytes"] > 0
-    refused = set(found["not_defined"])
-    assert refused == {"resnet": {"attention", "attention_rollout"}, "timesformer": {"attention_rollout"}}.get(
-        name, set()
-    )
+    refused = {"resnet": {"attention", "attention_rollout"}, "timesformer": {"attention_rollout"}}
+    assert set(found["not_defined"]) == refused.get(name, set())
     if name == "dinov2_with_registers":
         assert found["layout"]["before"] == ["[CLS]", "[REG0]", "[REG1]", "[REG2]"]
         assert found["layout"]["reads"] == ["[CLS]", *case.sample.units.labels]
@@ -29,7 +27,7 @@ def test_a_check_names_units_cost_and_what_is_not_defined(cases, name):
 
 
 def test_a_receptive_field_is_what_the_sizes_of_the_filters_give(tmp_path):
-    """A stem of 7 at stride 2, a pooling of 3 at stride 2, two filters of 3: 1 + 6 + 2 * 2 + 4 * (2 + 2) = 27 pixels."""
+    """A stem of 7 at stride 2, a pooling of 3 at stride 2, two filters of 3: 1 + 6 + 2 * 2 + 4 * (2 + 2) = 27."""
     from transformers import ResNetConfig, ResNetForImageClassification
 
     from featcore.encode.catalog import load
