@@ -9,6 +9,7 @@ START, END = "<!-- files -->", "<!-- end of files -->"
 ORIGINS = {
     "models": "trained by this project, see training.json beside it",
     "samples": "rendered by featcore.inputs.motion",
+    "ladder": "cards of runs by this project; their weights are not shipped",
     "runs": "computed by `featcore ship`",
 }
 HEAD = f"""# What is in this folder

@@ -264,3 +264,18 @@ def test_a_table_of_ones_own_is_checked_learnt_and_what_was_left_out_is_named(mo
     app.button(key="n_discard").click().run()
     monkeypatch.undo()
     settings.cache_clear()
+
+
+def test_the_ladder_shows_every_recorded_step_with_its_one_change():
+    app = open_page(ROOT / "pages/4_learn/learn.py")
+    app.segmented_control(key="n_task").set_value("ladder").run()
+    assert not app.exception
+    from featcore.learn.ladder import RUNGS, recorded
+
+    said = texts(app)
+    for rung in RUNGS:
+        card = recorded(rung.recipe)
+        assert card is not None
+        assert rung.title in said
+        assert rung.change in said
+        assert f"{card['parameters']:,} parameters" in said

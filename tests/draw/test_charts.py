@@ -104,3 +104,15 @@ def test_percentiles_without_enough_samples_say_what_they_need():
     assert bar.text[2] == "needs n ≥ 59, has 30"
     assert bar.x[2] == 0
     assert draw.percentiles([latency(n=30)]).table["ms"][2] is None
+
+
+def test_a_ladder_names_every_step_with_its_accuracy_and_interval():
+    from featcore import draw
+
+    picture = draw.ladder(["low", "<b>high"], [0.5, 0.8], [(0.45, 0.56), (0.78, 0.81)], ["first", "one & more"])
+    assert picture.alt == "low 50.0%, then <b>high 80.0%."
+    bars = picture.data[0]
+    assert list(bars.x) == [0.5, 0.8]
+    assert bars.y[1] == "&lt;b&gt;high"
+    assert list(bars.error_x.array) == pytest.approx([0.06, 0.01])
+    assert list(bars.error_x.arrayminus) == pytest.approx([0.05, 0.02])
