@@ -293,6 +293,7 @@ def _controls(recipe: Recipe, folder: Path, data: Path, seed: int) -> dict[str, 
 
 
 def _load(recipe: Recipe, folder: Path) -> tuple[PreTrainedModel, Any]:
+    bars.set_verbosity_error()  # a report of names tells nobody anything
     try:
         model = recipe.auto_model.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
         return model, recipe.auto_processor.from_pretrained(folder, local_files_only=True)
