@@ -1,5 +1,6 @@
 """Every page opens inside the frame, answers choices, and says in words what goes wrong."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,14 @@ def open_page(page: Path | str, **state) -> AppTest:
 def texts(app: AppTest) -> str:
     kinds = (app.caption, app.markdown, app.error, app.info, app.warning, app.title, app.subheader)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def wait_for_the_run(app: AppTest) -> None:
+    """Run the page again until the training it follows has ended, four minutes at most."""
+    until = time.monotonic() + 240
+    while app.button(key="n_start").disabled and time.monotonic() < until:
+        time.sleep(1)
+        app.run()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -194,8 +203,6 @@ def test_the_page_runs_no_model_and_reads_no_finished_run_again_when_only_a_pict
 
 
 def test_a_short_run_is_trained_followed_and_its_result_shown(monkeypatch, tmp_path):
-    import time
-
     from featcore.settings import settings
 
     monkeypatch.setenv("FEATCORE_RUNS", str(tmp_path))
@@ -204,10 +211,7 @@ def test_a_short_run_is_trained_followed_and_its_result_shown(monkeypatch, tmp_p
     assert "The full run of Video mini" in texts(app)
     app.button(key="n_start").click().run()
     assert app.button(key="n_start").disabled, "one run at a time"
-    until = time.monotonic() + 240
-    while app.button(key="n_start").disabled and time.monotonic() < until:
-        time.sleep(1)
-        app.run()
+    wait_for_the_run(app)
     assert not app.exception
     assert not app.error
     assert [metric.label for metric in app.metric][:2] == ["Right on the test split", "Chance"]
@@ -235,8 +239,6 @@ def test_a_recipe_whose_data_is_missing_says_which_file_and_where(monkeypatch, t
 
 
 def test_a_table_of_ones_own_is_checked_learnt_and_what_was_left_out_is_named(monkeypatch, tmp_path):
-    import time
-
     from featcore.settings import settings
 
     monkeypatch.setenv("FEATCORE_RUNS", str(tmp_path))
@@ -251,10 +253,7 @@ def test_a_table_of_ones_own_is_checked_learnt_and_what_was_left_out_is_named(mo
     assert "30 usable examples of 2 classes: no 15, yes 15." in texts(app)
     assert app.dataframe[0].value["why"].tolist() == ["no text", "the only example of 'odd'"]
     app.button(key="n_start").click().run()
-    until = time.monotonic() + 240
-    while app.button(key="n_start").disabled and time.monotonic() < until:
-        time.sleep(1)
-        app.run()
+    wait_for_the_run(app)
     assert not app.exception
     assert not app.error
     assert app.metric[0].label == "Right on the test split"

@@ -189,7 +189,7 @@ def _negated(control: Control, test: Examples, rng: np.random.Generator) -> Exam
     return Examples(Written(found.inputs, test.inputs.vocabulary), found.targets)
 
 
-PIXEL_MINI = RECIPES(
+RECIPES(
     PixelRecipe(
         name="pixel-mini",
         title="Pixel mini",

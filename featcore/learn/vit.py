@@ -117,7 +117,7 @@ def _mimic(attention: Any, heads: int) -> None:
     attention.o_proj.weight.copy_(left * size.sqrt())
 
 
-IMAGE_MINI = RECIPES(
+RECIPES(
     ViTRecipe(
         name="image-mini",
         title="Image mini",

@@ -114,7 +114,7 @@ class Pane:
         else:
             row = attention_scores(self.encoding, min(layer, depth) - 1, head)
         scores = row[self.encoding.positions]
-        reader = "the class position" if self.encoding.readout is not None else "all positions on average"
+        reader = "the class position" if self.encoding.readout is not None else "what the classifier averages"
         shown = "rolled through all layers" if layer == 0 else f"layer {min(layer, depth)} of {depth}"
         special = 1 - scores.sum() / row.sum()
         figure(
