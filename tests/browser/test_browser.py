@@ -115,11 +115,13 @@ def test_a_clicked_token_is_marked_in_the_other_pictures_of_its_side(visit):
 def test_the_numbers_behind_a_picture_can_be_downloaded(visit):
     visitor = visit()
     visitor.open()
-    with visitor.page.expect_download() as waiting:
-        visitor.page.get_by_test_id("stDownloadButton").first.locator("button").first.click()
-    content = Path(waiting.value.path()).read_text()
-    assert content.count("\n") > 3
-    assert "," in content.splitlines()[0]
+    for name, first_column in (("a_cut", "unit"), ("a_prediction", "label")):
+        with visitor.page.expect_download() as waiting:
+            visitor.page.locator(f".st-key-csv-{name} button").first.click()
+        assert waiting.value.suggested_filename == f"{name.replace('_', '-')}.csv"
+        header, *rows = Path(waiting.value.path()).read_text().splitlines()
+        assert header.split(",")[0] == first_column
+        assert len(rows) >= 2
 
 
 def test_the_dark_theme_is_dark_and_pictures_keep_it(visit):
