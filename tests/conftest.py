@@ -68,9 +68,11 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Case]:
 
     @cache
     def build(name: str) -> Case:
-        folder = tiny.build(name, tmp_path_factory.mktemp("tiny") / name)
-        encoder = load(str(folder), device="cpu", dtype="float32")
-        source = tiny.source_for(name)
+        family, tower = name.removesuffix("_text_model"), "#text" if name.endswith("_text_model") else ""
+        make = tiny.build_towers if tower else tiny.build
+        folder = make(family, tmp_path_factory.mktemp("tiny") / family)
+        encoder = load(f"{folder}{tower}", device="cpu", dtype="float32")
+        source = tiny.text() if tower else tiny.source_for(name)
         return Case(name, folder, encoder, source, encoder.prepare(source))
 
     return build

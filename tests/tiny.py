@@ -30,9 +30,14 @@ ENCODERS = (
 CAUSAL = ("gpt2", "llama", "qwen2")
 SPEAKERS = ("gpt2-speaks", "llama-speaks", "qwen2-speaks")  # their classes are the next token
 TEXT = (*ENCODERS, *CAUSAL, *SPEAKERS)
-IMAGE = ("vit", "vit-wide", "deit", "beit", "beit-first", "dinov2", "dinov2_with_registers")
-VIDEO = ("videomae", "videomae-wide", "videomae-first", "vivit", "vivit-wide", "timesformer")
+IMAGE = (
+    *("vit", "vit-wide", "deit", "beit", "beit-first", "dinov2", "dinov2_with_registers"),
+    *("clip_vision_model", "siglip_vision_model"),
+)
+VIDEO = ("videomae", "videomae-wide", "videomae-first", "vivit", "vivit-wide", "timesformer", "vjepa2")
 CONV = ("resnet", "regnet", "convnext")
+CELLS = (*CONV, "swin")  # their units are the cells of the last feature map
+TOWERS = ("clip", "siglip")  # each one checkpoint of two encoders
 PIXELS = (*IMAGE, *VIDEO)
 COUNTED = ("roberta", "xlm-roberta", "mpnet")  # their positions begin behind that of the padding
 FAMILIES = (*TEXT, *PIXELS)
@@ -47,6 +52,10 @@ SHAPES = {
     "videomae-first": ((4, 16, 16), (2, 8, 8)),
     "timesformer": ((3, 16, 16), (1, 8, 8)),
     "clip_vision_model": ((1, 24, 24), (1, 8, 8)),
+    "siglip_vision_model": ((1, 24, 24), (1, 8, 8)),
+    "vjepa2": ((4, 24, 24), (2, 8, 8)),
+    "swin": ((1, 64, 32), (1, 8, 8)),
+    "swin-padded": ((1, 64, 32), (1, 8, 8)),
     "vivit": ((4, 16, 16), (2, 8, 8)),
     "vivit-wide": ((4, 16, 24), (2, 8, 8)),
     "beit": ((1, 24, 24), (1, 8, 8)),
@@ -78,7 +87,10 @@ CLASSES = {
     "dinov2_with_registers": "Dinov2WithRegistersForImageClassification",
     "vivit": "VivitForVideoClassification",
     "timesformer": "TimesformerForVideoClassification",
-    "clip_vision_model": "CLIPVisionModelWithProjection",
+    "clip_vision_model": "CLIPForImageClassification",
+    "siglip_vision_model": "SiglipForImageClassification",
+    "vjepa2": "VJEPA2ForVideoClassification",
+    "swin": "SwinForImageClassification",
     "vit": "ViTForImageClassification",
     "deit": "DeiTForImageClassification",
     "videomae": "VideoMAEForVideoClassification",
@@ -90,7 +102,7 @@ CLASSES = {
 
 def family_of(name: str) -> str:
     """The family of a checkpoint's name, which may say more ("vit-wide")."""
-    for more in ("-wide", "-first", "-mean", "-speaks"):
+    for more in ("-wide", "-first", "-mean", "-speaks", "-padded"):
         name = name.removesuffix(more)
     return name
 
@@ -112,6 +124,24 @@ def build(name: str, folder: Path) -> Path:
         # ConvNeXt's own processor enlarges the shorter side and keeps the middle.
         changes = {"size": {"shortest_edge": shape[1]}, "crop_pct": 0.875} if family == "convnext" else {}
         save_processor(folder, family, shape[1:], **changes)
+    return folder
+
+
+def build_towers(family: str, folder: Path) -> Path:
+    """A checkpoint of two towers, as the hub delivers it: one config in another, one tokenizer, one processor."""
+    shared = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    shared |= {"initializer_range": SPREAD, "projection_dim": 16} if family == "clip" else {}
+    ids = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+    words = (
+        shared | ids | {"vocab_size": _vocabulary("bert").get_vocab_size(), "max_position_embeddings": MAX_POSITIONS}
+    )
+    sees = shared | {"image_size": 24, "patch_size": 8}
+    more = {"projection_dim": 16} if family == "clip" else {}
+    _save_model(
+        {"clip": "CLIPModel", "siglip": "SiglipModel"}[family], folder, text_config=words, vision_config=sees, **more
+    )
+    _save_tokenizer(family, folder)
+    save_processor(folder, f"{family}_vision_model", (24, 24))
     return folder
 
 
@@ -166,9 +196,17 @@ def _pixel_config(name: str, shape: tuple[int, int, int], step: tuple[int, int, 
         config |= {"image_size": 40, "layerscale_value": 0.5, "num_labels": 5}
         if name == "dinov2_with_registers":
             config |= {"num_register_tokens": 3}
-    if name == "clip_vision_model":
-        del config["num_labels"], config["id2label"]
-        config |= {"projection_dim": 16}
+    if name in ("clip_vision_model", "siglip_vision_model"):
+        seen = {key: config.pop(key) for key in list(config) if key not in ("num_labels", "id2label")}
+        return config | {"vision_config": seen | {"initializer_range": SPREAD}}
+    if name == "vjepa2":
+        del config["image_size"]
+        config |= {"crop_size": shape[1], "frames_per_clip": shape[0], "mlp_ratio": 2.0, "num_pooler_layers": 1}
+        config |= {"pred_hidden_size": 16, "pred_num_attention_heads": 2, "pred_num_hidden_layers": 1}
+    if name.startswith("swin"):
+        del config["num_hidden_layers"], config["num_attention_heads"], config["hidden_size"]
+        config |= {"patch_size": 2, "embed_dim": 8, "depths": [2, 2, 2], "num_heads": [1, 2, 4]}
+        config |= {"window_size": 3 if name == "swin-padded" else 4}
     if name.startswith("vivit"):
         del config["patch_size"]
         config |= {"num_frames": shape[0], "tubelet_size": list(step)}
@@ -248,6 +286,7 @@ def _save_tokenizer(name: str, folder: Path) -> None:
         signs["mask"] = "<mask>"
     else:
         signs = {"cls": "[CLS]", "sep": "[SEP]", "unk": "[UNK]", "pad": "[PAD]", "mask": "[MASK]"}
+        signs |= {"eos": "[SEP]"} if name in TOWERS else {}
     tokens = {f"{kind}_token": sign for kind, sign in signs.items()}
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=_vocabulary(name), model_max_length=MAX_POSITIONS, truncation_side="right", **tokens
@@ -266,6 +305,9 @@ _PROCESSORS = {
     "vivit": "VideoMAEImageProcessor",
     "timesformer": "VideoMAEImageProcessor",
     "clip_vision_model": "CLIPImageProcessor",
+    "siglip_vision_model": "SiglipImageProcessor",
+    "swin": "ViTImageProcessor",
+    "vjepa2": "VJEPA2VideoProcessor",
     "videomae": "VideoMAEImageProcessor",
     "resnet": "ViTImageProcessor",
     "regnet": "ViTImageProcessor",
@@ -288,7 +330,11 @@ def save_processor(folder: Path, family: str, shape: tuple[int, int], **changes:
         "image_mean": [0.485, 0.456, 0.406],
         "image_std": [0.229, 0.224, 0.225],
     }
-    (folder / "preprocessor_config.json").write_text(json.dumps(config | changes))
+    if family == "vjepa2":  # its processor derives the enlarging from the square that it cuts out
+        config |= {"video_processor_type": config.pop("image_processor_type"), "do_center_crop": True}
+        config |= {"crop_size": {"height": rows, "width": columns}, "size": {"shortest_edge": rows * 256 // 224}}
+    name = "video_preprocessor_config.json" if family == "vjepa2" else "preprocessor_config.json"
+    (folder / name).write_text(json.dumps(config | changes))
 
 
 def crop_processor(folder: Path, family: str, shape: tuple[int, int], shortest: int) -> None:

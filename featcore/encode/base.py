@@ -9,6 +9,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -16,7 +17,8 @@ from transformers import PreTrainedModel
 
 from featcore.encode.device import describe, device_lock, dtype_name
 from featcore.encode.layouts import Layout
-from featcore.encode.maps import across_frames
+from featcore.encode.maps import across_frames, across_windows
+from featcore.encode.probes import asking, watching
 from featcore.encode.stems import Stem
 from featcore.errors import NotDefined
 from featcore.keys import digest
@@ -76,13 +78,14 @@ class Encoder:
         """One forward pass: hidden states, logits and, with eager attention, the attention of every layer and head."""
         attends = "attention" in self.card.provides
         kind, asked = self._kind("eager" if attention else "sdpa"), {"output_attentions": attention} if attends else {}
-        with self.running(kind), torch.inference_mode():
+        with self.running(kind), torch.inference_mode(), asking(self.model, self._probes) as weights:
             output = self.model(**self.tensors(sample), output_hidden_states=True, **asked)
         maps = None
         if attention and attends:
             maps = self._maps(sample, tuple(output.attentions)).float().cpu().numpy()
             # An empty tuple is what fused attention returns without a word; believing it would draw an empty picture.
-            assert len(maps) == self.model.config.num_hidden_layers, "the model gave no attention of some layer"
+            config: Any = getattr(self.model.config, "vision_config", self.model.config)
+            assert len(maps) == config.num_hidden_layers, "the model gave no attention of some layer"
             assert abs(maps.sum(-1) - 1).max() < 1e-2, "rows of attention must sum to 1"
         logits = self._scores(output) if "logits" in self.card.provides else None
         return Encoding(
@@ -93,7 +96,7 @@ class Encoder:
             attention=maps,
             logits=None if logits is None else logits[0].float().cpu().numpy(),
             labels=self.card.labels if logits is not None else (),
-            reading=self.layout.reading(self.card.config, sample.positions, len(sample.sequence)),
+            reading=weights[0].cpu().numpy() if self._probes else self._reading(sample, len(sample.sequence)),
             provenance=self.provenance(kind),
             why_no_attention=self._why_no_attention(attention),
             notes=sample.notes,
@@ -136,6 +139,10 @@ class Encoder:
 
     def pooled(self, sample: Sample, embedded: Float[Tensor, "b m d"]) -> Float[Tensor, "b d"]:
         """The vector that a classifier would read, of a batch of unit embeddings; differentiable."""
+        if self._probes and "logits" in self.card.provides:
+            with self.lock, watching(self.model.classifier) as seen:
+                self._run(sample, embedded)
+            return seen[0][0][0]
         return self._pool(sample, self._run(sample, embedded, output_hidden_states=True))
 
     def activation_bytes(self, sample: Sample) -> int:
@@ -209,15 +216,23 @@ class Encoder:
             return self.stem.embed(value)
 
     def _maps(self, sample: Sample, found: tuple[Tensor, ...]) -> Float[Tensor, "l h s s"]:
-        """Attention of every layer over the whole sequence."""
+        """Attention of every layer over the whole sequence; of windows one map a stage, the mean of its heads."""
         if self.layout.attention == "spatial":
             return torch.stack([across_frames(layer, sample.units.grid, self.layout.time_fastest) for layer in found])
+        if self.layout.attention == "windowed":
+            stages, grid = self.layout.windows(self.card.config), sample.units.grid
+            return torch.stack(
+                [
+                    across_windows(layer.mean(1, keepdim=True), (rows, columns), window, moved, grid)
+                    for layer, (rows, columns, window, moved) in zip(found, stages, strict=True)
+                ]
+            )
         return torch.stack(found)[:, 0]
 
     def _rows(self, states: tuple[Tensor, ...]) -> Float[Tensor, "l s d"]:
         """One row a position for each layer; of feature maps only the last has the units' grid."""
         if self.layout.cells:
-            return states[-1].flatten(2).transpose(1, 2)
+            return _cells(states[-1])
         return torch.stack(tuple(states))[:, 0]
 
     def _run(self, sample: Sample, embedded: Float[Tensor, "b m d"], **asked: Any) -> Any:
@@ -228,13 +243,22 @@ class Encoder:
             return self.stem.run({**tensors, **asked}, embedded.to(self.dtype))
 
     def _pool(self, sample: Sample, output: Any) -> Float[Tensor, "b d"]:
-        if "image_embeds" in output:  # CLIP projects what it reads into the space it shares with text
-            return output.image_embeds
+        if self.layout.projected:  # into the space that a picture's tower shares with a text's
+            for name in ("image_embeds", "text_embeds", "pooler_output"):
+                if output.get(name) is not None:
+                    return output[name]
         rows = getattr(output, "last_hidden_state", None)
         rows = output.hidden_states[-1] if rows is None else rows
-        rows = rows.flatten(2).transpose(1, 2) if self.layout.cells else rows
-        reading = self.layout.reading(self.card.config, sample.positions, rows.shape[1])
-        return torch.from_numpy(reading).to(rows.device, rows.dtype) @ rows
+        rows = _cells(rows) if self.layout.cells else rows
+        return torch.from_numpy(self._reading(sample, rows.shape[1])).to(rows.device, rows.dtype) @ rows
+
+    def _reading(self, sample: Sample, length: int) -> Float[np.ndarray, " s"]:
+        return self.layout.reading(self.card.config, sample.positions, length)
+
+    @property
+    def _probes(self) -> bool:
+        """Whether a learned query of the checkpoint reads the units, as much of each as it finds worth."""
+        return self.layout.readout_of(self.card.config) == "probe"
 
     def _scores(self, output: Any) -> Float[Tensor, "b k"]:
         """Class scores; of a language model the scores of the next token, which the last position gives."""
@@ -247,6 +271,8 @@ class Encoder:
         return attention if self._fuses else "eager"
 
     def _why_no_attention(self, asked: bool) -> str:
+        if "attention" not in self.card.provides and self.layout.attention == "windowed":
+            return f"The windows of '{self.card.name}' reach beyond its picture, so they make no map over its units."
         if "attention" not in self.card.provides:
             return f"'{self.card.name}' is a convolutional network: it computes no attention."
         if asked:
@@ -254,3 +280,8 @@ class Encoder:
         if self._fuses:
             return "This pass ran with fused attention, which keeps no weights."
         return "This pass kept no attention weights; this family has no fused attention that would save time by it."
+
+
+def _cells(rows: Tensor) -> Float[Tensor, "b s d"]:
+    """A feature map as one row a cell, in reading order; what has rows already stays."""
+    return rows.flatten(2).transpose(1, 2) if rows.ndim == 4 else rows

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from featcore.encode.layouts import layout_of
+from featcore.encode.towers import of_tower, split, weights_of
 from featcore.errors import LoadError, UnknownName
 from featcore.keys import file_digest
 from featcore.settings import settings
@@ -51,7 +52,8 @@ def load(name: str, device: str | None = None, dtype: str | None = None) -> "Enc
     """Load an encoder by name.
 
     Args:
-        name: an embedded encoder ("text-mini"), a folder with config and safetensors, or a hub id ("org/model").
+        name: an embedded encoder ("text-mini"), a folder with config and safetensors, or a hub id ("org/model"); with
+            "#text" or "#image" one tower of a checkpoint that has two.
         device, dtype: as in the settings unless given.
 
     Raises:
@@ -59,7 +61,8 @@ def load(name: str, device: str | None = None, dtype: str | None = None) -> "Enc
     """
     from featcore.encode.loading import load_folder
 
-    return load_folder(folder_of(name), device, dtype)
+    checkpoint, tower = split(name)
+    return load_folder(folder_of(checkpoint), device, dtype, tower)
 
 
 def folder_of(name: str) -> Path:
@@ -79,7 +82,7 @@ def folder_of(name: str) -> Path:
     )
 
 
-def card_of(folder: Path) -> Card:
+def card_of(folder: Path, tower: str = "") -> Card:
     """Read what a folder holds from its config and the header of its weights; cached by file time and size.
 
     Raises:
@@ -91,11 +94,11 @@ def card_of(folder: Path) -> Card:
             pickled = " Weights as pickles are never opened." if needed is weights else ""
             raise LoadError(f"'{folder.name}' has no {needed.name}.{pickled} Save the checkpoint with safetensors.")
     stamps = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in (config, weights))
-    return _read_card(folder, stamps)
+    return _read_card(folder, tower, stamps)
 
 
 @lru_cache(maxsize=64)
-def _read_card(folder: Path, stamps: tuple) -> Card:
+def _read_card(folder: Path, tower: str, stamps: tuple) -> Card:
     try:
         config = json.loads((folder / "config.json").read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -104,14 +107,17 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
         raise LoadError(
             f"The config.json of '{folder.name}' is JSON, but no object with names. Save the checkpoint anew."
         )
+    config = of_tower(config, tower, folder.name)
     layout = layout_of(str(config.get("model_type", "unknown")), folder.name)
+    if layout.family == "vjepa2":
+        config |= {"image_size": config.get("crop_size", 256), "num_frames": config.get("frames_per_clip", 64)}
     if layout.cells or layout.any_size:  # the processor says which size they get
         config["image_size"] = _processed_size(folder)
     elif layout.modality != "text" and not ("image_size" in config and {"patch_size", "tubelet_size"} & config.keys()):
         raise LoadError(f"The config.json of '{folder.name}' lacks image_size or patch_size, so its grid is unknown.")
     pooling = folder / "1_Pooling" / "config.json"  # where sentence-transformers says what it reads
     if pooling.is_file() and json.loads(pooling.read_text()).get("pooling_mode_mean_tokens"):
-        config["sentence_pooling"] = "mean"
+        config["readout"] = "mean"
     training = folder / "training.json"
     trained = json.loads(training.read_text()) if training.exists() else {}
     architecture = (config.get("architectures") or [""])[0]
@@ -119,21 +125,22 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
     speaks = architecture.endswith(_SPEAKERS)
     labels = config.get("id2label") or {str(i): f"LABEL_{i}" for i in range(config.get("num_labels", 2))}
     sha256 = file_digest(folder / "model.safetensors")
+    part = f"#{tower}" if tower else ""
     return Card(
-        name=folder.name if folder.name in EMBEDDED or folder.parent == kept() else str(folder),
-        title=folder.name if folder.parent == kept() else trained.get("title", folder.name),
+        name=(folder.name if folder.name in EMBEDDED or folder.parent == kept() else str(folder)) + part,
+        title=folder.name + part if folder.parent == kept() else trained.get("title", folder.name) + part,
         modality=layout.modality,
         family=layout.family,
         checkpoint=str(folder),
         revision=sha256[:12],
         licence=trained.get("licence", "see the checkpoint's own card"),
-        parameters=count_parameters(folder / "model.safetensors"),
+        parameters=count_parameters(folder / "model.safetensors", weights_of(tower)),
         provides=frozenset(
             {
                 "gradient",
                 "target",
                 *(["logits"] if classifies or speaks else []),
-                *(["attention"] if layout.attention != "none" else []),
+                *(["attention"] if layout.maps_attention(config) else []),
             }
         ),
         baselines=layout.baselines,
@@ -158,15 +165,15 @@ def _processed_size(folder: Path) -> list[int]:
         raise LoadError(f"'{folder.name}' has no {path.name} that states the size of its pictures: {error}.") from error
 
 
-def count_parameters(weights: Path) -> int:
-    """Parameters by the header of a safetensors file; no weight is read."""
+def count_parameters(weights: Path, begin: str = "") -> int:
+    """Parameters whose names begin so, by the header of a safetensors file; no weight is read."""
     from math import prod
 
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(weights, framework="numpy") as file:
-            names = [name for name in file.keys() if not name.endswith(_COUNTED)]  # noqa: SIM118
+            names = [name for name in file.keys() if name.startswith(begin) and not name.endswith(_COUNTED)]  # noqa: SIM118
             return sum(prod(file.get_slice(name).get_shape()) for name in names)
     except SafetensorError as error:
         raise LoadError(f"'{weights.parent.name}/{weights.name}' is damaged or cut short: {error}.") from error

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from featcore.errors import LoadError
 from featcore.types import Modality
 
-Readout = Literal["first", "last", "mean", "units", "both", "config"]
+Readout = Literal["first", "last", "mean", "units", "both", "probe", "config"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class Layout:
     Attributes:
         prefix: names of the positions the model itself puts before the units (class, distillation and register
             tokens). Text families declare none: their special positions come from the tokenizer.
-        readout: what the classifier reads: the first or the last position, the mean of all, the mean of the units, or
-            the first beside the mean of the units ("both"). "config" asks the checkpoint.
+        readout: what the classifier reads: the first or the last position, the mean of all, the mean of the units,
+            the first beside the mean of the units ("both"), or what a learned query attends to ("probe"). "config"
+            asks the checkpoint.
         attention: which positions may see which.
         baselines: what can stand for "nothing there", the default first.
         position_offset: positions of the checkpoint's table that no token can use (RoBERTa counts from pad + 1).
@@ -29,6 +30,9 @@ class Layout:
         pixels: the unit embedding is the pixels of each unit, since the embedding module has no rows that could be
             exchanged: convolutions read across cells, and some families reshape what it answers.
         cells: units are the cells of the last feature map (and their pixels stand in for them).
+        projected: an encoder without classes gives a vector that the model itself projects, not one of its rows.
+        filled: texts are filled up to the full length with padding that the model sees.
+        input_name: what the model and its processor call the pixels.
         time_fastest: neighbours in the sequence are neighbours in time, not in a row of the picture.
         square: transformers' class takes square pictures only.
     """
@@ -43,6 +47,9 @@ class Layout:
     any_size: bool = False
     pixels: bool = False
     cells: bool = False
+    projected: bool = False
+    filled: bool = False
+    input_name: str = "pixel_values"
     time_fastest: bool = False
     square: bool = False
 
@@ -60,8 +67,10 @@ class Layout:
         return (*self.prefix, *(f"[REG{i}]" for i in range(registers)))
 
     def reading(self, config: dict, positions: Int[np.ndarray, " n"], length: int) -> Float[np.ndarray, " s"]:
-        """How much of each position enters the classifier; adds up to 1."""
-        kind, weights = self._readout(config), np.zeros(length, np.float32)
+        """How much of each position enters the classifier; adds up to 1. What a "probe" reads depends on the input
+        and is asked of it by the encoder."""
+        assert self.readout_of(config) != "probe"
+        kind, weights = self.readout_of(config), np.zeros(length, np.float32)
         if kind == "mean":
             weights[:] = 1 / length
         elif kind in ("units", "both"):
@@ -73,13 +82,16 @@ class Layout:
             weights[0 if kind == "first" else -1] = 1
         return weights
 
-    def _readout(self, config: dict) -> Readout:
-        if config.get("sentence_pooling") == "mean":
-            return "mean"
+    def readout_of(self, config: dict) -> Readout:
+        """What the classifier of one checkpoint reads."""
+        if "readout" in config:  # found beside the config: a folder's own pooling, or one tower of two
+            return config["readout"]
         if self.readout != "config":
             return self.readout
         if self.family == "modernbert":
             return "mean" if config.get("classifier_pooling", "cls") == "mean" else "first"
+        if self.family == "vjepa2":  # its classifier has a query of its own; without one the mean is usual
+            return "probe" if "classification" in str(config.get("architectures")).lower() else "mean"
         mean = bool(config.get("use_mean_pooling", True))
         # VideoMAE has no class position; BEiT has one and leaves it out of its mean.
         return ("units" if self.prefix else "mean") if mean else "first"
@@ -96,6 +108,30 @@ class Layout:
         if isinstance(deep, list):  # ViViT gives all three in one
             return int(deep[0]), int(deep[1]), int(deep[2])
         return (int(deep), *_pair(config["patch_size"]))
+
+    def maps_attention(self, config: dict) -> bool:
+        """Whether attention can be drawn as one map over all units: windows must not reach beyond the picture."""
+        if self.attention != "windowed":
+            return self.attention != "none"
+        return all(rows % window == columns % window == 0 for rows, columns, window, _ in self.windows(config))
+
+    def windows(self, config: dict) -> list[tuple[int, int, int, int]]:
+        """For each stage: rows and columns of cells, side of a window, and how far the last layer's windows are moved.
+
+        A stage's layers move their windows by half a side in turn, unless one window holds the whole stage.
+        """
+        height, width = (
+            size // step
+            for size, step in zip(_pair(config["image_size"]), _pair(config.get("patch_size", 4)), strict=True)
+        )
+        found, side = [], int(config.get("window_size", 7))
+        for stage, depth in enumerate(config["depths"]):
+            rows, columns = height >> stage, width >> stage
+            window = min(side, rows, columns)
+            found.append(
+                (rows, columns, window, side // 2 if depth % 2 == 0 and window == side < min(rows, columns) else 0)
+            )
+        return found
 
     def positions(self, config: dict) -> int:
         """Positions of a text checkpoint's table that tokens can use."""
@@ -117,10 +153,11 @@ _STRIDES: dict[str, Callable[[dict], int]] = {
     "resnet": lambda c: 4 * 2 ** (len(c["hidden_sizes"]) - 1 + bool(c.get("downsample_in_first_stage"))),
     "regnet": lambda c: 2 * 2 ** (len(c["hidden_sizes"]) - 1 + bool(c.get("downsample_in_first_stage", True))),
     "convnext": lambda c: int(c.get("patch_size", 4)) * 2 ** (len(c["hidden_sizes"]) - 1),
+    "swin": lambda c: int(c.get("patch_size", 4)) * 2 ** (len(c["depths"]) - 1),
 }
 
 # Frames of a clip where a config leaves them out, as configs leave out what equals the family's default.
-_FRAMES = {"videomae": 16, "vivit": 32, "timesformer": 8}
+_FRAMES = {"videomae": 16, "vivit": 32, "timesformer": 8, "vjepa2": 64}
 
 # A causal model has neither a mask nor a class token; what ends a text stands for "nothing there".
 _CAUSAL = ("eos", "zero")
@@ -146,13 +183,26 @@ LAYOUTS: dict[str, Layout] = {
         Layout("dinov2", "image", prefix=("[CLS]",), readout="both", baselines=_PIXELS, any_size=True),
         # Registers stand between the class position and the patches.
         Layout("dinov2_with_registers", "image", prefix=("[CLS]",), readout="both", baselines=_PIXELS, any_size=True),
-        Layout("clip_vision_model", "image", prefix=("[CLS]",), baselines=_PIXELS[:-1], pixels=True),
+        Layout("clip_vision_model", "image", prefix=("[CLS]",), baselines=_PIXELS[:-1], pixels=True, projected=True),
+        Layout("clip_text_model", "text", readout="last", attention="causal", baselines=_CAUSAL, projected=True),
+        # One learned query reads the patches of a picture; a text is filled up, and its last position is read.
+        Layout("siglip_vision_model", "image", readout="probe", baselines=_PIXELS[:-1], pixels=True, projected=True),
+        Layout("siglip_text_model", "text", readout="last", baselines=("pad", "zero"), filled=True, projected=True),
+        Layout(
+            *("swin", "image"),
+            readout="mean",
+            attention="windowed",
+            baselines=_PIXELS[:-1],
+            pixels=True,
+            cells=True,
+        ),
         Layout("resnet", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], pixels=True, cells=True),
         Layout("regnet", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], pixels=True, cells=True),
         Layout("convnext", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], pixels=True, cells=True),
         # Time is the slowest axis: index = t * (y x) + y * x_cells + x.
         Layout("videomae", "video", readout="config", baselines=_PIXELS),
         Layout("vivit", "video", prefix=("[CLS]",), baselines=_PIXELS),
+        Layout("vjepa2", "video", readout="config", baselines=_PIXELS, input_name="pixel_values_videos", square=True),
         # Attention in turn over time and over the picture; what is returned is that over the picture, frame by frame.
         Layout(
             *("timesformer", "video"),

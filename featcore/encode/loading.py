@@ -20,9 +20,9 @@ from featcore.errors import LoadError
 from featcore.types import Card
 
 
-def load_folder(folder: Path, device: str | None = None, dtype: str | None = None) -> Encoder:
+def load_folder(folder: Path, device: str | None = None, dtype: str | None = None, tower: str = "") -> Encoder:
     """Load config, weights (safetensors only), and tokenizer or processor of one folder; no code from it is run."""
-    card = card_of(folder)
+    card = card_of(folder, tower)
     layout = layout_of(card.family)
     place = pick_device(device)
     _check_memory(card, place, pick_dtype(dtype))
@@ -87,6 +87,7 @@ def _model_class(card: Card) -> type[PreTrainedModel]:
     found = getattr(transformers, architecture, None)
     if not (isinstance(found, type) and issubclass(found, PreTrainedModel)):
         raise LoadError(f"'{card.name}' wants the class '{architecture}', which transformers does not have.")
-    if found.config_class is None or found.config_class.model_type != card.family:
+    family = card.config.get("class_family", card.family)  # a classifier made of one tower keeps the config of two
+    if found.config_class is None or found.config_class.model_type != family:
         raise LoadError(f"The config of '{card.name}' says '{card.family}' and '{architecture}', which do not match.")
     return found

@@ -24,3 +24,27 @@ def across_frames(
         whole[:, own, at] = attention[t][:, 1:]
         whole[:, 0, at] += attention[t][:, 0] / frames
     return whole
+
+
+def across_windows(
+    attention: Float[Tensor, "w h c c"],
+    cells: tuple[int, int],
+    window: int,
+    moved: int,
+    grid: tuple[int, int, int] | None,
+) -> Float[Tensor, "h n n"]:
+    """One map over the units from one a window, the windows put back where they were cut.
+
+    What the cells of a unit look at is averaged, what falls on the cells of a unit is added up; rows still sum to 1.
+
+    Args:
+        cells: rows and columns of the stage, whole multiples of `window` and of the units' grid.
+        moved: how far the picture was rolled up and left before it was cut into windows.
+    """
+    assert grid is not None
+    (rows, columns), (_, y, x) = cells, grid
+    at = torch.arange(rows)[:, None] // (rows // y) * x + torch.arange(columns) // (columns // x)
+    at = at.roll((-moved, -moved), (0, 1)).unflatten(1, (-1, window)).unflatten(0, (-1, window))
+    member = torch.nn.functional.one_hot(at.transpose(1, 2).flatten(2).flatten(0, 1), y * x).to(attention)  # w c n
+    onto = attention @ member[:, None]
+    return (member.transpose(1, 2)[:, None] @ onto).sum(0) * (y * x / (rows * columns))

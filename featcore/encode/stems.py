@@ -24,6 +24,8 @@ class ModuleStem:
         self.model = model
 
     def embed(self, value: Tensor) -> Float[Tensor, "b m d"]:
+        if self.model.main_input_name == "pixel_values_videos":  # V-JEPA 2 puts colours before frames on the way there
+            value = value.transpose(1, 2)
         return self.model.get_input_embeddings()(value)
 
     def run(self, tensors: dict[str, Any], embedded: Float[Tensor, "b m d"]) -> Any:

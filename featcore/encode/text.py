@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from featcore.encode.layouts import Layout
 from featcore.errors import CutError, LoadError, NotDefined
@@ -28,23 +28,28 @@ class TextLoader:
         if not any((Path(folder) / name).is_file() for name in VOCABULARIES):
             raise LoadError(f"'{card_name}' has no tokenizer: none of {', '.join(VOCABULARIES)} is in the folder.")
         try:
-            self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
-        except (OSError, ValueError, KeyError) as error:
+            self.tokenizer = _tokenizer(folder)
+        except (OSError, ValueError, KeyError, ImportError) as error:
             raise LoadError(f"'{card_name}' has no tokenizer that loads: {error}") from error
         self.max_positions = min(self.tokenizer.model_max_length, layout.positions(config))
-        self.card_name = card_name
+        self.card_name, self.filled = card_name, layout.filled
 
     def prepare(self, source: Source, key: str) -> Sample:
         """Token ids of one text, truncated to what the checkpoint can see; what was left out is counted."""
         if not isinstance(source, Text):
             raise CutError(f"'{self.card_name}' reads text; this input is {source.modality}. Choose an encoder for it.")
-        tokens = tokenize(source, self.tokenizer, self.max_positions)
+        tokens = tokenize(source, self.tokenizer, self.max_positions, self.filled)
         units, positions = units_of(tokens)
         if not len(units):
             raise CutError(f"'{source.name}' has no token that '{self.card_name}' can read. Type at least one word.")
-        encoded = self.tokenizer(source.text, truncation=True, max_length=self.max_positions, return_tensors="pt")
+        encoded = self.tokenizer(
+            source.text,
+            truncation=True,
+            max_length=self.max_positions,
+            padding="max_length" if self.filled else False,
+            return_attention_mask=not self.filled,  # what fills up is seen, as it was in training
+            return_tensors="pt",
+        )
         assert encoded["input_ids"][0].tolist() == tokens.ids.tolist()
         unknown = int((tokens.unknown & ~tokens.special).sum())
         notes = []
@@ -85,3 +90,21 @@ class TextLoader:
         ids = sample.tensors["input_ids"].clone()
         ids[0, torch.from_numpy(sample.positions)] = token
         return ids
+
+
+def _tokenizer(folder: str) -> PreTrainedTokenizerBase:
+    """The folder's tokenizer; where its own class does not say where tokens lie, the same vocabulary in one that does.
+
+    SigLIP names a class of sentencepiece and brings a tokenizer.json beside it.
+    """
+    same = Path(folder) / "tokenizer.json"
+    try:
+        own = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except ImportError:
+        if not same.is_file():
+            raise
+        own = None  # its class needs a library that is not here
+    if same.is_file() and not getattr(own, "is_fast", False):
+        return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    assert own is not None
+    return own

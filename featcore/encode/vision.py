@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from torchvision.transforms.functional import gaussian_blur
-from transformers import AutoImageProcessor
+from transformers import AutoImageProcessor, AutoVideoProcessor
 
 from featcore.encode.layouts import Layout
 from featcore.errors import CutError, LoadError
@@ -15,8 +15,9 @@ class VisionLoader:
     """Cuts and normalises pictures or clips for one checkpoint folder; a picture is a clip of one frame."""
 
     def __init__(self, folder: str, config: dict, layout: Layout, card_name: str) -> None:
+        auto = AutoVideoProcessor if layout.input_name == "pixel_values_videos" else AutoImageProcessor
         try:
-            self.processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            self.processor = auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, KeyError) as error:
             raise LoadError(f"'{card_name}' has no image processor that loads: {error}") from error
         self.layout = layout
@@ -45,8 +46,8 @@ class VisionLoader:
         # Named, never guessed: three rows of pixels would be taken for three colours.
         # Torch refuses memory that may not be written, and a clip's frames may be such.
         frames = list(np.require(source.frames, requirements="W"))
-        pixels = self.processor(frames, input_data_format="channels_last", return_tensors="pt")
-        pixels = pixels["pixel_values"]
+        given = [np.stack(frames)] if self.layout.input_name == "pixel_values_videos" else frames
+        pixels = self.processor(given, input_data_format="channels_last", return_tensors="pt")[self.layout.input_name]
         if tuple(pixels.shape[-2:]) != self.shape[1:]:
             raise CutError(
                 f"The processor of '{self.card_name}' gives {pixels.shape[-2]}x{pixels.shape[-1]} pixels, "
@@ -61,7 +62,7 @@ class VisionLoader:
             positions=positions,
             rows=rows,
             sequence=(*self.before, *(units.labels[unit] for unit in positions.argsort())),
-            tensors={"pixel_values": pixels},
+            tensors={self.layout.input_name: pixels},
             source=source,
             notes=self._notes(source, box),
         )
@@ -94,7 +95,7 @@ class VisionLoader:
         "mean" is the colour the processor subtracts (0 after normalising), "black" is RGB 0, "blur" is the input under
         a Gaussian whose sigma is 1/16 of the shorter side.
         """
-        pixels = sample.tensors["pixel_values"]
+        pixels = sample.tensors[self.layout.input_name]
         if kind == "mean":
             return torch.zeros_like(pixels)
         if kind == "black":

@@ -138,6 +138,11 @@ def read_vector(vectors: Tensor, target: Target) -> Tensor:
     """Float[b]: length of each vector, or its cosine with the target's reference."""
     if target.kind == "norm":
         return vectors.norm(dim=-1)
+    if len(target.reference) != vectors.shape[1]:
+        raise NotDefined(
+            f"The reference '{target.label}' is a vector of {len(target.reference)} numbers, this encoder gives "
+            f"{vectors.shape[1]}: they share no space. Take the reference from the same checkpoint."
+        )
     reference = vectors.new_tensor(target.reference)
     return vectors @ reference / (vectors.norm(dim=-1) * reference.norm())
 

@@ -13,7 +13,7 @@ from featcore.units.pieces import locate
 from featcore.units.spans import byte_starts, grapheme_index, grapheme_runs, visible, word_index, word_runs, word_spans
 
 
-def tokenize(text: Text, tokenizer: Any, max_positions: int | None = None) -> Tokens:
+def tokenize(text: Text, tokenizer: Any, max_positions: int | None = None, fill: bool = False) -> Tokens:
     """Cut a text with the tokenizer's own encoding; the text is never rewritten.
 
     A special token that a person typed ("[SEP]") has a place in the text and is a unit, not a special position.
@@ -22,6 +22,7 @@ def tokenize(text: Text, tokenizer: Any, max_positions: int | None = None) -> To
     Args:
         tokenizer: a transformers fast tokenizer.
         max_positions: longest sequence, special positions included; None for no limit.
+        fill: add padding up to `max_positions`, special positions too.
 
     Raises:
         NotDefined: the tokenizer does not say where its tokens lie in the text.
@@ -38,6 +39,7 @@ def tokenize(text: Text, tokenizer: Any, max_positions: int | None = None) -> To
         text.text,
         truncation=max_positions is not None,
         max_length=_limit(tokenizer, name, max_positions),
+        padding="max_length" if fill else False,
         return_offsets_mapping=True,
         return_special_tokens_mask=True,
         verbose=False,

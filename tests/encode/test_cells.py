@@ -1,4 +1,4 @@
-"""Convolutions: units are cells of the last feature map, and their rows are the pixels under them."""
+"""Convolutions and Swin: units are cells of the last feature map, and their rows are the pixels under them."""
 
 from dataclasses import replace
 from itertools import product
@@ -18,22 +18,28 @@ def conv(request, cases):
     return cases(request.param)
 
 
-def test_a_convolution_answers_as_the_bare_class_does_and_its_last_map_is_the_hidden_state(conv):
+@pytest.fixture(params=tiny.CELLS)
+def celled(request, cases):
+    return cases(request.param)
+
+
+def test_the_answer_is_the_bare_classes_and_its_last_map_is_the_hidden_state(celled):
+    conv = celled
     with torch.no_grad():
         bare = conv.bare("eager")(**conv.sample.tensors, output_hidden_states=True)
     encoding = conv.encoder.encode(conv.sample)
     assert np.allclose(encoding.logits, bare.logits[0], atol=1e-4)
-    last = bare.hidden_states[-1][0]
+    last = getattr(bare, "reshaped_hidden_states", bare.hidden_states)[-1][0]
     assert conv.sample.units.grid == (1, *last.shape[1:])
     for unit, (y, x) in enumerate(product(*map(range, last.shape[1:]))):
         assert np.allclose(encoding.hidden[-1, unit], last[:, y, x], atol=1e-4)
     assert encoding.readout is None
 
 
-def test_painting_a_cell_moves_exactly_its_row(conv):
-    encoder, sample = conv.encoder, conv.sample
+def test_painting_a_cell_moves_exactly_its_row(celled):
+    encoder, sample = celled.encoder, celled.sample
     before = encoder.embed(sample)
-    _, height, width = tiny.SHAPES[conv.name][1]
+    _, height, width = tiny.SHAPES[celled.name][1]
     for unit, (_, y, x) in enumerate(product(*map(range, sample.units.grid))):
         pixels = sample.tensors["pixel_values"].clone()
         pixels[:, :, y * height : (y + 1) * height, x * width : (x + 1) * width] += 1
@@ -41,8 +47,8 @@ def test_painting_a_cell_moves_exactly_its_row(conv):
         assert torch.nonzero((before != after).any(-1)[0])[:, 0].tolist() == [unit]
 
 
-def test_rows_of_pixels_give_the_plain_answer_and_gradients_reach_every_cell(conv):
-    encoder, sample = conv.encoder, conv.sample
+def test_rows_of_pixels_give_the_plain_answer_and_gradients_reach_every_cell(celled):
+    encoder, sample = celled.encoder, celled.sample
     embedded = encoder.embed(sample).requires_grad_()
     logits = encoder.logits(sample, embedded)
     assert np.allclose(logits.detach()[0], encoder.encode(sample).logits, atol=1e-5)
@@ -51,11 +57,11 @@ def test_rows_of_pixels_give_the_plain_answer_and_gradients_reach_every_cell(con
 
 
 @pytest.mark.parametrize("kind", ["mean", "black", "blur"])
-def test_hiding_every_cell_is_a_blank_picture(conv, kind):
-    encoder, sample = conv.encoder, conv.sample
+def test_hiding_every_cell_is_a_blank_picture(celled, kind):
+    encoder, sample = celled.encoder, celled.sample
     blank = encoder.loader.blank(sample, kind)
     with torch.no_grad():
-        expected = conv.bare("eager")(pixel_values=blank).logits
+        expected = celled.bare("eager")(pixel_values=blank).logits
         found = encoder.logits(sample, encoder.baseline(sample, kind))
     assert torch.allclose(found, expected, atol=1e-4)
 
@@ -71,6 +77,49 @@ def test_there_is_no_attention_and_the_reason_is_said(conv):
     assert "attention" not in {one.stage for one in fc.latency(conv.encoder, conv.source, budget_s=0.05)}
 
 
+def stitched(case):
+    """Swin's windows put together cell by cell, one map a stage at the stage's own resolution, then pooled on units."""
+    with torch.no_grad():
+        bare = case.bare("eager")(**case.sample.tensors, output_attentions=True)
+    (rows, columns), window, found = (32, 16), 4, []
+    units = case.sample.units.grid[1:]
+    for stage, attention in enumerate(bare.attentions):
+        moved = 2 if stage < 2 else 0  # the second of two layers, unless one window is as wide as the stage
+        cells, across = (rows >> stage, columns >> stage), (columns >> stage) // window
+        unit = lambda y, x, c=cells: y // (c[0] // units[0]) * units[1] + x // (c[1] // units[1])  # noqa: E731
+        whole = np.zeros((units[0] * units[1],) * 2)
+        for w, weights in enumerate(attention.mean(1).numpy()):
+            place = [
+                ((w // across * window + y + moved) % cells[0], (w % across * window + x + moved) % cells[1])
+                for y, x in product(range(window), repeat=2)
+            ]
+            for i, asks in enumerate(place):
+                for j, seen in enumerate(place):
+                    whole[unit(*asks), unit(*seen)] += weights[i, j]
+        found.append(whole / whole.sum(1, keepdims=True))
+    return np.stack(found)
+
+
+def test_windows_of_swin_are_put_back_where_they_were_cut(cases):
+    case = cases("swin")
+    encoding = case.encoder.encode(case.sample)
+    assert encoding.attention.shape == (3, 1, 32, 32)
+    np.testing.assert_allclose(encoding.attention.sum(-1), 1, atol=1e-5)
+    np.testing.assert_allclose(encoding.attention[:, 0], stitched(case), atol=1e-6)
+    assert not np.allclose(encoding.attention[0], np.roll(encoding.attention[0], 1, axis=-1), atol=1e-3)
+    with pytest.raises(NotDefined, match="its attention is windowed"):
+        fc.explain(case.encoder, case.sample, "attention_rollout")
+
+
+def test_windows_that_reach_beyond_the_picture_give_no_map_and_the_reason(cases):
+    case = cases("swin-padded")
+    encoding = case.encoder.encode(case.sample)
+    assert encoding.attention is None
+    assert "reach beyond its picture" in encoding.why_no_attention
+    with torch.no_grad():
+        assert np.allclose(encoding.logits, case.bare()(**case.sample.tensors).logits[0], atol=1e-5)
+
+
 @pytest.mark.parametrize(("height", "width"), [(30, 50), (97, 61), (24, 24)])
 @pytest.mark.parametrize("name", ["regnet", "convnext"])
 def test_cells_lie_on_the_original_under_either_processor(cases, name, height, width):
@@ -80,7 +129,8 @@ def test_cells_lie_on_the_original_under_either_processor(cases, name, height, w
 @pytest.mark.parametrize(
     "method", ["integrated_gradients", "occlusion", "saliency", "input_x_gradient", "gradient_shap"]
 )
-def test_methods_that_need_no_attention_score_every_cell(conv, method):
+def test_methods_that_need_no_attention_score_every_cell(celled, method):
+    conv = celled
     found = fc.explain(conv.encoder, conv.sample, method)
     assert len(found.scores) == len(conv.sample.units)
     assert np.isfinite(found.scores).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from transformers import AutoImageProcessor, AutoTokenizer
+from transformers import AutoImageProcessor, AutoTokenizer, AutoVideoProcessor
 
 from featcore.encode.catalog import card_of, load
 from tests import tiny
@@ -15,6 +15,9 @@ def bare_inputs(case):
     """The tensors as the checkpoint's own tokenizer or processor gives them."""
     if case.name in tiny.TEXT:
         return dict(AutoTokenizer.from_pretrained(case.folder)(case.source.text, return_tensors="pt"))
+    if case.name == "vjepa2":
+        videos = [case.source.frames.copy()]
+        return dict(AutoVideoProcessor.from_pretrained(case.folder)(videos, return_tensors="pt"))
     processor = AutoImageProcessor.from_pretrained(case.folder)
     return {"pixel_values": processor(list(case.source.frames.copy()), return_tensors="pt")["pixel_values"]}
 

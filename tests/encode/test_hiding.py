@@ -52,10 +52,10 @@ def test_padding_as_baseline_leaves_the_positions_of_roberta_alone(cases):
 @pytest.mark.parametrize("kind", ["mean", "black"])
 def test_hiding_every_fragment_is_a_blank_picture(pixel_case, kind):
     blank = np.zeros(3) if kind == "mean" else -MEAN / STD
-    pixels = torch.zeros_like(pixel_case.sample.tensors["pixel_values"])
+    pixels = torch.zeros_like(pixel_case.sample.tensors[pixel_case.encoder.layout.input_name])
     pixels += torch.tensor(blank, dtype=pixels.dtype).reshape(3, 1, 1)
     with torch.no_grad():
-        bare = pixel_case.bare()(pixel_values=pixels).logits[0]
+        bare = pixel_case.bare()(**{pixel_case.encoder.layout.input_name: pixels}).logits[0]
     torch.testing.assert_close(hidden_logits(pixel_case, kind), bare, **CLOSE)
 
 
@@ -65,7 +65,7 @@ def test_hiding_some_fragments_is_blanking_their_pixels(pixel_case):
     chosen = [0, len(sample.units) // 2]
     embedded, blank = encoder.embed(sample).clone(), encoder.baseline(sample, "mean")
     embedded[:, sample.rows[chosen]] = blank[:, sample.rows[chosen]]
-    pixels = sample.tensors["pixel_values"].clone()
+    pixels = sample.tensors[encoder.layout.input_name].clone()
     frames = pixels if pixels.ndim == 5 else pixels[:, None]
     for unit in chosen:
         cell = np.unravel_index(unit, sample.units.grid)
@@ -73,7 +73,7 @@ def test_hiding_some_fragments_is_blanking_their_pixels(pixel_case):
         frames[:, t, :, y, x] = 0
     assert pixels.shape[-2:] == shape[1:]
     with torch.no_grad():
-        bare = pixel_case.bare()(pixel_values=pixels).logits
+        bare = pixel_case.bare()(**{encoder.layout.input_name: pixels}).logits
         torch.testing.assert_close(encoder.logits(sample, embedded), bare, **CLOSE)
 
 

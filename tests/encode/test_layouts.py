@@ -23,11 +23,11 @@ def test_painting_one_cube_of_the_models_pixels_moves_exactly_its_row(pixel_case
     assert sample.units.grid == grid
     before = encoder.embed(sample)
     for unit, (t, y, x) in enumerate(product(*map(range, grid))):
-        pixels = sample.tensors["pixel_values"].clone()
+        pixels = sample.tensors[encoder.layout.input_name].clone()
         cube = [slice(at * size, (at + 1) * size) for at, size in zip((t, y, x), step, strict=True)]
         frames = pixels if pixels.ndim == 5 else pixels[:, None]
         frames[:, cube[0], :, cube[1], cube[2]] += 1
-        after = encoder.embed(replace(sample, tensors={"pixel_values": pixels}))
+        after = encoder.embed(replace(sample, tensors={encoder.layout.input_name: pixels}))
         assert changed_rows(before, after) == [sample.rows[unit]]
         assert sample.units.labels[unit] == (f"t{t} y{y} x{x}" if grid[0] > 1 else f"y{y} x{x}")
 
@@ -42,13 +42,13 @@ def test_the_position_of_a_unit_is_where_its_row_enters_the_sequence(case):
             ids[0, sample.rows[unit]] = 7 if ids[0, sample.rows[unit]] != 7 else 8
             painted = replace(sample, tensors={**sample.tensors, "input_ids": ids})
         else:
-            pixels = sample.tensors["pixel_values"].clone()
+            pixels = sample.tensors[encoder.layout.input_name].clone()
             _, step = tiny.SHAPES[case.name]
             cell = np.unravel_index(unit, sample.units.grid)
             cube = [slice(at * size, (at + 1) * size) for at, size in zip(cell, step, strict=True)]
             frames = pixels if pixels.ndim == 5 else pixels[:, None]
             frames[:, cube[0], :, cube[1], cube[2]] += 1
-            painted = replace(sample, tensors={"pixel_values": pixels})
+            painted = replace(sample, tensors={encoder.layout.input_name: pixels})
         moved = np.flatnonzero((encoder.encode(painted).hidden[0] != hidden).any(-1))
         assert moved.tolist() == [sample.positions[unit]]
 

@@ -70,17 +70,6 @@ def test_a_class_of_an_encoder_without_classes_is_refused_in_words(headless):
     assert not [name for name in METHODS if name in fc.explain.undefined(headless.encoder)]
 
 
-def test_clip_is_explained_in_the_space_it_shares_with_text(cases):
-    case = cases("clip_vision_model")
-    with torch.no_grad():
-        bare = case.bare()(**case.sample.tensors).image_embeds[0]
-        ours = case.encoder.pooled(case.sample, case.encoder.embed(case.sample))[0]
-    torch.testing.assert_close(ours, bare, rtol=0, atol=1e-5)
-    found = fc.explain(case.encoder, case.sample, "integrated_gradients", similarity(case.encoder, case.another()))
-    assert len(found.scores) == 9
-    assert case.encoder.encode(case.sample).logits is None
-
-
 @pytest.mark.skipif(not MINILM.is_dir(), reason="TESSERA_MINILM names no folder with all-MiniLM-L6-v2")
 def test_a_real_sentence_encoder_gives_the_embeddings_of_plain_transformers():
     encoder = fc.load(str(MINILM), device="cpu", dtype="float32")
