@@ -93,6 +93,19 @@ def check(
 
 
 @app.command()
+def torchvision(
+    name: Annotated[str, typer.Argument(help="a ResNet or ConvNeXt of torchvision: resnet50, convnext_tiny, ...")],
+    out: Annotated[Path, typer.Argument(help="folder to write; every command then takes it as an encoder")],
+    weights: Annotated[str, typer.Option(help="which of torchvision's weights; they are downloaded by it")] = "DEFAULT",
+) -> None:
+    """Keep a classifier of torchvision as a folder with safetensors."""
+    with in_words():
+        from featcore.encode.tv import keep
+
+        say(f"{keep(name, out, weights)}: {name} of torchvision, weights {weights}")
+
+
+@app.command()
 def methods() -> None:
     """The attribution methods and their knobs."""
     import featcore as fc

@@ -35,7 +35,7 @@ IMAGE = (
     *("clip_vision_model", "siglip_vision_model"),
 )
 VIDEO = ("videomae", "videomae-wide", "videomae-first", "vivit", "vivit-wide", "timesformer", "vjepa2")
-CONV = ("resnet", "regnet", "convnext")
+CONV = ("resnet", "regnet", "convnext", "torchvision")
 CELLS = (*CONV, "swin")  # their units are the cells of the last feature map
 TOWERS = ("clip", "siglip")  # each one checkpoint of two encoders
 PIXELS = (*IMAGE, *VIDEO)
@@ -55,6 +55,7 @@ SHAPES = {
     "siglip_vision_model": ((1, 24, 24), (1, 8, 8)),
     "vjepa2": ((4, 24, 24), (2, 8, 8)),
     "swin": ((1, 64, 32), (1, 8, 8)),
+    "torchvision": ((1, 64, 96), (1, 32, 32)),
     "swin-padded": ((1, 64, 32), (1, 8, 8)),
     "vivit": ((4, 16, 16), (2, 8, 8)),
     "vivit-wide": ((4, 16, 24), (2, 8, 8)),
@@ -115,7 +116,10 @@ def class_of(name: str) -> str:
 def build(name: str, folder: Path) -> Path:
     """Write the checkpoint called `name` (one of FAMILIES) into a new folder."""
     family = family_of(name)
-    if name in TEXT:
+    if family == "torchvision":
+        _save_torchvision(folder)
+        save_processor(folder, family, SHAPES[name][0][1:])
+    elif name in TEXT:
         _save_model(class_of(name), folder, **_text_config(name))
         _save_tokenizer(name, folder)
     else:
@@ -125,6 +129,37 @@ def build(name: str, folder: Path) -> Path:
         changes = {"size": {"shortest_edge": shape[1]}, "crop_pct": 0.875} if family == "convnext" else {}
         save_processor(folder, family, shape[1:], **changes)
     return folder
+
+
+def _save_torchvision(folder: Path) -> None:
+    import torch
+
+    from featcore.encode.tv import TorchvisionConfig, TorchvisionForImageClassification
+
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        config = TorchvisionConfig(builder="resnet18", id2label={i: f"kind {i}" for i in range(5)})
+        TorchvisionForImageClassification(config).save_pretrained(folder)
+
+
+def bare_torchvision(folder: Path) -> Any:
+    """Torchvision's own model with the folder's weights, answering in transformers' words."""
+    from types import SimpleNamespace
+
+    import torchvision
+    from safetensors.torch import load_file
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    model = torchvision.models.resnet18(num_classes=5)
+    weights = load_file(folder / "model.safetensors")
+    model.load_state_dict({name.removeprefix("model."): value for name, value in weights.items()}, strict=False)
+    both = create_feature_extractor(model, {"layer4": "cells", "fc": "logits"}).eval()
+
+    def answer(pixel_values: Any, **_: Any) -> Any:
+        found = both(pixel_values)
+        return SimpleNamespace(logits=found["logits"], hidden_states=[found["cells"]])
+
+    return answer
 
 
 def build_towers(family: str, folder: Path) -> Path:
@@ -307,6 +342,7 @@ _PROCESSORS = {
     "clip_vision_model": "CLIPImageProcessor",
     "siglip_vision_model": "SiglipImageProcessor",
     "swin": "ViTImageProcessor",
+    "torchvision": "BitImageProcessor",
     "vjepa2": "VJEPA2VideoProcessor",
     "videomae": "VideoMAEImageProcessor",
     "resnet": "ViTImageProcessor",
@@ -438,6 +474,11 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], tuple[str, ...]]] = {
     "broken tokenizer": ("bert", _write("tokenizer.json", "{"), ("tokenizer",)),
     "no processor": ("vit", _remove("preprocessor_config.json"), ("image processor",)),
     "broken processor": ("vit", _write("preprocessor_config.json", "{"), ("image processor",)),
+    "attention of another kind": (
+        "timesformer",
+        _edit_config(attention_type="joint_space_time"),
+        ("joint_space_time", "divided_space_time"),
+    ),
     "no image size": ("vit", _edit_config(image_size=None), ("image_size", "config.json")),
 }
 

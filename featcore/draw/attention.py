@@ -36,12 +36,14 @@ def heads(
     low: float | None = None,
     high: float | None = None,
     signed: bool = False,
+    names: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> "Picture":
     """All heads of all layers as squares to click, coloured by a statistic.
 
     People count layers and heads from 1; customdata is (layer, head) counted from 0, as arrays are.
 
     Args:
+        names: what each layer and each head is called, where numbers do not say it.
         low, high: ends of the scale where the statistic has natural ones, as 0 and 1 have.
     """
     import plotly.graph_objects as go
@@ -55,6 +57,7 @@ def heads(
     cell = int(np.clip(300 / each, 8, 30))
     layer, head = (grid.ravel() for grid in np.indices(values.shape))
     chosen = (layer == selected[0]) & (head == selected[1]) if selected is not None else np.zeros(layer.size, bool)
+    rows, columns = names or ([f"layer {a + 1}" for a in range(layers)], [f"head {b + 1}" for b in range(each)])
     figure = canvas(layers * (cell + 3) + TALL_KEY_PX + 60, 8, 8, TALL_KEY_PX + 6, 50)
     figure.add_trace(
         go.Scatter(
@@ -72,8 +75,9 @@ def heads(
                 },
             },
             customdata=[[int(a), int(b)] for a, b in zip(layer, head, strict=True)],
+            text=[f"{rows[a]}, {columns[b]}" for a, b in zip(layer, head, strict=True)],
             hovertext=[number(v) for v in values.ravel()],
-            hovertemplate=f"layer %{{y}}, head %{{x}}<br>{in_template(name)} %{{hovertext}}<extra></extra>",
+            hovertemplate=f"%{{text}}<br>{in_template(name)} %{{hovertext}}<extra></extra>",
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
         )
@@ -94,7 +98,7 @@ def heads(
     )
     add_key(figure, scale, name, 0.95)
     at = np.unravel_index(int(np.nanargmax(values)) if np.isfinite(values).any() else 0, values.shape)
-    highest = f"highest in layer {at[0] + 1}, head {at[1] + 1}: {number(values[at])}"
+    highest = f"highest in {rows[at[0]]}, {columns[at[1]]}: {number(values[at])}"
     text = f"{name} of {layers} layers with {each} heads; {highest}."
     return finish(figure, text, {"layer": layer + 1, "head": head + 1, name: values.ravel()})
 

@@ -17,8 +17,8 @@ from transformers import PreTrainedModel
 
 from featcore.encode.device import describe, device_lock, dtype_name
 from featcore.encode.layouts import Layout
-from featcore.encode.maps import across_frames, across_windows
-from featcore.encode.probes import asking, watching
+from featcore.encode.maps import across_frames, across_times, across_windows
+from featcore.encode.probes import asking, over_time, watching
 from featcore.encode.stems import Stem
 from featcore.errors import NotDefined
 from featcore.keys import digest
@@ -78,14 +78,20 @@ class Encoder:
         """One forward pass: hidden states, logits and, with eager attention, the attention of every layer and head."""
         attends = "attention" in self.card.provides
         kind, asked = self._kind("eager" if attention else "sdpa"), {"output_attentions": attention} if attends else {}
-        with self.running(kind), torch.inference_mode(), asking(self.model, self._probes) as weights:
+        spatial = attention and self.layout.attention == "spatial"
+        with (
+            self.running(kind),
+            torch.inference_mode(),
+            asking(self.model, self._probes) as weights,
+            over_time(self.model, spatial) as times,
+        ):
             output = self.model(**self.tensors(sample), output_hidden_states=True, **asked)
         maps = None
         if attention and attends:
-            maps = self._maps(sample, tuple(output.attentions)).float().cpu().numpy()
             # An empty tuple is what fused attention returns without a word; believing it would draw an empty picture.
             config: Any = getattr(self.model.config, "vision_config", self.model.config)
-            assert len(maps) == config.num_hidden_layers, "the model gave no attention of some layer"
+            assert len(output.attentions) == config.num_hidden_layers, "the model gave no attention of some layer"
+            maps = self._maps(sample, tuple(output.attentions), times).float().cpu().numpy()
             assert abs(maps.sum(-1) - 1).max() < 1e-2, "rows of attention must sum to 1"
         logits = self._scores(output) if "logits" in self.card.provides else None
         return Encoding(
@@ -215,10 +221,18 @@ class Encoder:
         with device_lock(self.device), self.lock, torch.no_grad():
             return self.stem.embed(value)
 
-    def _maps(self, sample: Sample, found: tuple[Tensor, ...]) -> Float[Tensor, "l h s s"]:
-        """Attention of every layer over the whole sequence; of windows one map a stage, the mean of its heads."""
+    def _maps(self, sample: Sample, found: tuple[Tensor, ...], times: list[Tensor]) -> Float[Tensor, "l h s s"]:
+        """Attention of every layer over the whole sequence, in the order of `Layout.map_names`."""
         if self.layout.attention == "spatial":
-            return torch.stack([across_frames(layer, sample.units.grid, self.layout.time_fastest) for layer in found])
+            fast = self.layout.time_fastest
+            pairs = zip(times, found, strict=True)
+            return torch.stack(
+                [
+                    one
+                    for time, picture in pairs
+                    for one in (across_times(time, fast), across_frames(picture, sample.units.grid, fast))
+                ]
+            )
         if self.layout.attention == "windowed":
             stages, grid = self.layout.windows(self.card.config), sample.units.grid
             return torch.stack(

@@ -115,6 +115,20 @@ class Layout:
             return self.attention != "none"
         return all(rows % window == columns % window == 0 for rows, columns, window, _ in self.windows(config))
 
+    def map_names(self, config: dict, layers: int, heads: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What the layers and the heads of the attention of an Encoding are called."""
+        rows = tuple(f"layer {at + 1}" for at in range(layers))
+        columns = tuple(f"head {at + 1}" for at in range(heads))
+        if self.attention == "windowed":
+            counts = ", ".join(map(str, config["num_heads"]))
+            return tuple(f"stage {at + 1}" for at in range(layers)), (f"mean of the heads ({counts})",)
+        if self.attention == "spatial":
+            rows = tuple(f"layer {at // 2 + 1} over {('time', 'the picture')[at % 2]}" for at in range(layers))
+        groups = int(config.get("num_key_value_heads") or heads)
+        if groups < heads:  # several queries share the keys and values of their group
+            columns = tuple(f"head {at + 1} (group {at * groups // heads + 1})" for at in range(heads))
+        return rows, columns
+
     def windows(self, config: dict) -> list[tuple[int, int, int, int]]:
         """For each stage: rows and columns of cells, side of a window, and how far the last layer's windows are moved.
 
@@ -153,6 +167,7 @@ _STRIDES: dict[str, Callable[[dict], int]] = {
     "resnet": lambda c: 4 * 2 ** (len(c["hidden_sizes"]) - 1 + bool(c.get("downsample_in_first_stage"))),
     "regnet": lambda c: 2 * 2 ** (len(c["hidden_sizes"]) - 1 + bool(c.get("downsample_in_first_stage", True))),
     "convnext": lambda c: int(c.get("patch_size", 4)) * 2 ** (len(c["hidden_sizes"]) - 1),
+    "torchvision": lambda _: 32,
     "swin": lambda c: int(c.get("patch_size", 4)) * 2 ** (len(c["depths"]) - 1),
 }
 
@@ -198,6 +213,10 @@ LAYOUTS: dict[str, Layout] = {
         ),
         Layout("resnet", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], pixels=True, cells=True),
         Layout("regnet", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], pixels=True, cells=True),
+        # ResNet and ConvNeXt of torchvision, see featcore/encode/tv.py; both end at a 32nd of the size.
+        Layout(
+            "torchvision", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], pixels=True, cells=True
+        ),
         Layout("convnext", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], pixels=True, cells=True),
         # Time is the slowest axis: index = t * (y x) + y * x_cells + x.
         Layout("videomae", "video", readout="config", baselines=_PIXELS),

@@ -84,6 +84,10 @@ def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel
 def _model_class(card: Card) -> type[PreTrainedModel]:
     """The transformers class that the config names, if it is a model of the family that the config names."""
     architecture = (card.config.get("architectures") or [""])[0]
+    if card.family == "torchvision":
+        from featcore.encode.tv import TorchvisionForImageClassification
+
+        return TorchvisionForImageClassification
     found = getattr(transformers, architecture, None)
     if not (isinstance(found, type) and issubclass(found, PreTrainedModel)):
         raise LoadError(f"'{card.name}' wants the class '{architecture}', which transformers does not have.")

@@ -26,6 +26,21 @@ def across_frames(
     return whole
 
 
+def across_times(attention: Float[Tensor, "p h t t"], time_fastest: bool) -> Float[Tensor, "h s s"]:
+    """One map from one a place in the picture, each over that place's time slots.
+
+    The class position takes no part and is handed on as it is, so its row is 1 at itself.
+    """
+    places, heads, frames = attention.shape[:3]
+    whole = attention.new_zeros(heads, 1 + places * frames, 1 + places * frames)
+    whole[:, 0, 0] = 1
+    for p in range(places):
+        slot = torch.arange(frames, device=attention.device)
+        at = 1 + (p * frames + slot if time_fastest else slot * places + p)
+        whole[:, at[:, None], at] = attention[p]
+    return whole
+
+
 def across_windows(
     attention: Float[Tensor, "w h c c"],
     cells: tuple[int, int],

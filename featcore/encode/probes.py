@@ -1,4 +1,4 @@
-"""What a learned query reads: families that pool their units by attention, not by a fixed position or a mean."""
+"""Attention that a model computes and does not return: of a learned query that reads the units, and over time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,18 +10,19 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def watching(module: nn.Module) -> Iterator[list[tuple[tuple, Any]]]:
-    """Gather what a module is given and what it answers. Hold the encoder's lock: a hook sees every thread's calls."""
+def watching(*modules: nn.Module) -> Iterator[list[tuple[tuple, Any]]]:
+    """Gather what modules are given and answer, call by call. Hold the encoder's lock: a hook sees every thread."""
     seen: list[tuple[tuple, Any]] = []
 
     def note(_: nn.Module, given: tuple, answer: Any) -> None:
         seen.append((given, answer))
 
-    handle = module.register_forward_hook(note)
+    handles = [module.register_forward_hook(note) for module in modules]
     try:
         yield seen
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
 
 
 @contextmanager
@@ -39,6 +40,22 @@ def asking(model: Any, wanted: bool) -> Iterator[list[Float[Tensor, " s"]]]:
         with watching(model.pooler.cross_attention_layer.cross_attn) as seen:
             yield found
         found.append(_weights(model.pooler.cross_attention_layer.cross_attn, *seen[0][0][:2]))
+
+
+@contextmanager
+def over_time(model: Any, wanted: bool) -> Iterator[list[Float[Tensor, "p h t t"]]]:
+    """Attention over time of every layer of TimeSformer, one map a place in the picture; filled when the block ends."""
+    found: list[Tensor] = []
+    modules = [part.temporal_attention.attention for part in model.modules() if hasattr(part, "temporal_attention")]
+    if not wanted or not modules:
+        yield found
+        return
+    with watching(*modules) as seen:
+        yield found
+    for module, (given, _) in zip(modules, seen, strict=True):
+        with torch.inference_mode():
+            q, k, _ = module.qkv(given[0]).unflatten(-1, (3, module.num_heads, -1)).permute(2, 0, 3, 1, 4)
+            found.append((q @ k.transpose(2, 3) * module.scale).softmax(-1))
 
 
 def _weights(attention: Any, query: Float[Tensor, "1 1 d"], keys: Float[Tensor, "1 s d"]) -> Float[Tensor, " s"]:

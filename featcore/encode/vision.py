@@ -10,6 +10,8 @@ from featcore.errors import CutError, LoadError
 from featcore.types import Clip, Sample, Source
 from featcore.units.grid import place_grid
 
+_DIVIDED = "divided_space_time"
+
 
 class VisionLoader:
     """Cuts and normalises pictures or clips for one checkpoint folder; a picture is a clip of one frame."""
@@ -23,6 +25,8 @@ class VisionLoader:
         self.layout = layout
         self.card_name = card_name
         self.before, self.config = layout.before(config), config
+        if layout.attention == "spatial" and config.get("attention_type", _DIVIDED) != _DIVIDED:
+            raise LoadError(f"'{card_name}' attends by '{config['attention_type']}'; only '{_DIVIDED}' is declared.")
         if layout.square and len(set(layout.input_shape(config)[1:])) > 1:
             raise LoadError(f"'{card_name}' sees {config['image_size']} pixels; a {layout.family} takes squares only.")
         self.shape, self.step = layout.input_shape(config), layout.unit_step(config)

@@ -17,7 +17,8 @@ with ui.friendly_errors():
         encoding = ui.encoded(asked.card, asked.picked.source)
         left, right = st.columns(2, gap="large")
         with left:
-            layer, head = ui.show_heads("h", ui.head_statistics(asked.card, encoding, asked.picked.source))
+            found = ui.head_statistics(asked.card, encoding, asked.picked.source)
+            layer, head = ui.show_heads("h", asked.card, found)
         with right:
             ui.show_map("h", encoding, layer, head)
         ui.show_gaze("h", asked.picked.source, encoding, layer, head)

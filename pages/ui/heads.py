@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from featcore.compare.attention import HeadStatistics
+from featcore.encode.layouts import layout_of
 from featcore.types import Card, Encoding, Source
 from pages.ui.cached import drawn, fetch
 from pages.ui.show import figure
@@ -34,7 +35,7 @@ def head_statistics(card: Card, encoding: Encoding, source: Source) -> HeadStati
     return fetch(question, compute, "Statistics of the heads")
 
 
-def show_heads(prefix: str, found: HeadStatistics) -> tuple[int, int]:
+def show_heads(prefix: str, card: Card, found: HeadStatistics) -> tuple[int, int]:
     """The navigator: one cell a head; a click chooses it. Returns layer and head, counted from 0."""
     from featcore import draw
 
@@ -45,13 +46,14 @@ def show_heads(prefix: str, found: HeadStatistics) -> tuple[int, int]:
     low, high = (0.0, 1.0) if name != "distance_share" else (0.0, None)
     values = getattr(found, name)
     chosen = _chosen_head(prefix, values.shape)
-    picture = drawn(draw.heads, values, STATISTICS[name], selected=chosen, low=low, high=high)
+    names = layout_of(card.family).map_names(card.config, *values.shape)
+    picture = drawn(draw.heads, values, STATISTICS[name], selected=chosen, low=low, high=high, names=names)
 
     def choose(customdata: Any) -> None:
         st.session_state[f"{prefix}_layer"], st.session_state[f"{prefix}_head"] = map(int, customdata)
 
     figure(picture, f"{prefix}_heads", f"heads-{name}", choose)
-    return _pick_head(prefix, values.shape)
+    return _pick_head(prefix, *names)
 
 
 def _chosen_head(prefix: str, shape: tuple[int, int]) -> tuple[int, int]:
@@ -61,15 +63,15 @@ def _chosen_head(prefix: str, shape: tuple[int, int]) -> tuple[int, int]:
     return min(layer, shape[0] - 1), min(head, shape[1] - 1)
 
 
-def _pick_head(prefix: str, shape: tuple[int, int]) -> tuple[int, int]:
+def _pick_head(prefix: str, layers: tuple[str, ...], heads: tuple[str, ...]) -> tuple[int, int]:
     """The same choice without a mouse."""
-    layer, head = _chosen_head(prefix, shape)
+    layer, head = _chosen_head(prefix, (len(layers), len(heads)))
     st.session_state[f"{prefix}_layer"], st.session_state[f"{prefix}_head"] = layer, head
     left, right = st.columns(2)
     with left:
-        layer = st.selectbox("Layer", range(shape[0]), format_func=lambda at: f"layer {at + 1}", key=f"{prefix}_layer")
+        layer = st.selectbox("Layer", range(len(layers)), format_func=layers.__getitem__, key=f"{prefix}_layer")
     with right:
-        head = st.selectbox("Head", range(shape[1]), format_func=lambda at: f"head {at + 1}", key=f"{prefix}_head")
+        head = st.selectbox("Head", range(len(heads)), format_func=heads.__getitem__, key=f"{prefix}_head")
     return layer, head
 
 

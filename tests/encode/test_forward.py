@@ -35,8 +35,10 @@ def test_answers_equal_a_bare_eager_forward(case):
     assert len(encoding.hidden) == len(bare.hidden_states) == 3
     for ours, theirs in zip(encoding.hidden, bare.hidden_states, strict=True):
         np.testing.assert_allclose(ours, theirs[0].numpy(), **CLOSE)
-    assert len(encoding.attention) == len(bare.attentions) == 2
-    for ours, theirs in zip(encoding.attention, bare.attentions, strict=True):
+    # TimeSformer attends over time before it does over the picture; transformers returns the latter alone.
+    returned = encoding.attention[1::2] if case.name == "timesformer" else encoding.attention
+    assert len(returned) == len(bare.attentions) == 2
+    for ours, theirs in zip(returned, bare.attentions, strict=True):
         np.testing.assert_allclose(ours, whole(case, theirs.numpy()), **CLOSE)
 
 
@@ -175,3 +177,39 @@ def test_a_headless_encoder_gives_hidden_states_and_attention_but_no_logits(head
     assert encoding.labels == ()
     assert encoding.attention.shape[0] == 2
     assert headless.encoder.card.provides == {"attention", "gradient", "target"}
+
+
+def test_timesformer_shows_what_it_attends_to_in_time(cases):
+    """Against its own module, asked for the weights that its layer does not pass on."""
+    case = cases("timesformer")
+    encoding, model = case.encoder.encode(case.sample), case.bare("eager")
+    frames, rows, columns = case.sample.units.grid
+    given = []
+    first = model.timesformer.encoder.layer[0].temporal_attention.attention
+    first.register_forward_hook(lambda _, args, answer: given.append(args[0]))
+    with torch.no_grad():
+        model(**bare_inputs(case))
+        weights = first(given[0], output_attentions=True)[1]
+    expected = np.zeros_like(encoding.attention[0])
+    expected[:, 0, 0] = 1
+    for y in range(rows):
+        for x in range(columns):
+            for asks in range(frames):
+                for seen in range(frames):
+                    at = [1 + (y * columns + x) * frames + t for t in (asks, seen)]
+                    expected[:, at[0], at[1]] = weights[y * columns + x, :, asks, seen]
+    np.testing.assert_allclose(encoding.attention[0], expected, **CLOSE)
+    assert not [part for part in case.encoder.model.modules() if part._forward_hooks]
+
+
+def test_layers_and_heads_are_called_what_they_are(cases):
+    def names(name):
+        case = cases(name)
+        shape = case.encoder.encode(case.sample).attention.shape[:2]
+        return case.encoder.layout.map_names(case.encoder.card.config, *shape)
+
+    assert names("bert") == (("layer 1", "layer 2"), ("head 1", "head 2", "head 3", "head 4"))
+    assert names("llama")[1] == ("head 1 (group 1)", "head 2 (group 1)", "head 3 (group 2)", "head 4 (group 2)")
+    over = ("layer 1 over time", "layer 1 over the picture", "layer 2 over time", "layer 2 over the picture")
+    assert names("timesformer")[0] == over
+    assert names("swin") == (("stage 1", "stage 2", "stage 3"), ("mean of the heads (1, 2, 4)",))
