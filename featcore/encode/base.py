@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from featcore.encode.depth import blocks, shortened
 from featcore.encode.device import describe, device_lock, dtype_name
 from featcore.encode.layouts import Layout
 from featcore.encode.maps import across_frames, across_times, across_windows
@@ -40,6 +41,19 @@ class Loader(Protocol):
     def prepare(self, source: Source, key: str) -> Sample: ...
 
     def blank(self, sample: Sample, kind: str) -> Tensor: ...
+
+
+class States(NamedTuple):
+    """What lies between unit embeddings and answer in one pass, all of it on the way of the gradients.
+
+    hidden: what enters each layer, and what leaves the last; attention: maps of each layer as the model computed them,
+    empty for a model without attention; pooled: the vector that a classifier reads.
+    """
+
+    hidden: tuple[Tensor, ...]
+    attention: tuple[Tensor, ...]
+    logits: Float[Tensor, "b k"] | None
+    pooled: Float[Tensor, "b d"]
 
 
 class Encoder:
@@ -145,11 +159,22 @@ class Encoder:
 
     def pooled(self, sample: Sample, embedded: Float[Tensor, "b m d"]) -> Float[Tensor, "b d"]:
         """The vector that a classifier would read, of a batch of unit embeddings; differentiable."""
-        if self._probes and "logits" in self.card.provides:
-            with self.lock, watching(self.model.classifier) as seen:
-                self._run(sample, embedded)
-            return seen[0][0][0]
-        return self._pool(sample, self._run(sample, embedded, output_hidden_states=True))
+        return self._answer(sample, embedded, "sdpa", output_hidden_states=True)[1]
+
+    def states(self, sample: Sample, embedded: Float[Tensor, "b m d"], layers: int | None = None) -> States:
+        """One pass with eager attention that keeps what lies between, for gradients in the middle of the model.
+
+        Args:
+            layers: how many layers run, all unless given; behind them the answer is read as behind the last one.
+        """
+        attends = "attention" in self.card.provides
+        asked = {"output_attentions": True} if attends else {}
+        with self.running("eager"), shortened(self.model, layers):
+            output, pooled = self._answer(sample, embedded, "eager", output_hidden_states=True, **asked)
+        logits = self._scores(output) if "logits" in self.card.provides else None
+        maps = tuple(output.attentions)[:layers] if attends else ()
+        kept = None if layers is None else layers + 1
+        return States(tuple(output.hidden_states)[:kept], maps, logits, pooled)
 
     def activation_bytes(self, sample: Sample) -> int:
         """What one pass keeps in memory for its gradients, in bytes; measured once for each length of input."""
@@ -167,6 +192,11 @@ class Encoder:
             weights = {weight.untyped_storage().data_ptr() for weight in self.model.parameters()}
             self._activations[shape] = sum(size for address, size in seen.items() if address not in weights)
         return self._activations[shape]
+
+    @property
+    def layers(self) -> int:
+        """Layers with attention; 0 for a convolutional network."""
+        return len(blocks(self.model)) if "attention" in self.card.provides else 0
 
     # --- what the verbs and the measurements share -----------------------------------------------------------------
 
@@ -249,12 +279,23 @@ class Encoder:
             return _cells(states[-1])
         return torch.stack(tuple(states))[:, 0]
 
-    def _run(self, sample: Sample, embedded: Float[Tensor, "b m d"], **asked: Any) -> Any:
+    def _run(self, sample: Sample, embedded: Float[Tensor, "b m d"], attention: str = "sdpa", **asked: Any) -> Any:
         """The model's answer to unit embeddings that stand in for the sample's own."""
         batch = len(embedded)
         tensors = {name: value.expand(batch, *value.shape[1:]) for name, value in self.tensors(sample).items()}
-        with self.running("sdpa"):
+        with self.running(attention):
             return self.stem.run({**tensors, **asked}, embedded.to(self.dtype))
+
+    def _answer(
+        self, sample: Sample, embedded: Float[Tensor, "b m d"], attention: str, **asked: Any
+    ) -> tuple[Any, Float[Tensor, "b d"]]:
+        """The model's answer to unit embeddings, and the vector that a classifier would read."""
+        if not (self._probes and "logits" in self.card.provides):
+            output = self._run(sample, embedded, attention, **asked)
+            return output, self._pool(sample, output)
+        with self.running(attention), watching(self.model.classifier) as seen:
+            output = self._run(sample, embedded, attention, **asked)
+        return output, seen[0][0][0]
 
     def _pool(self, sample: Sample, output: Any) -> Float[Tensor, "b d"]:
         if self.layout.projected:  # into the space that a picture's tower shares with a text's

@@ -1,4 +1,8 @@
-"""Ways to score units. Every module in this folder is imported, so a new method is one class in one file."""
+"""Ways to score units. Every module in this folder is imported, so a new method is one class in one file.
+
+AttnLRP (Achtibat et al. 2024, arXiv:2402.05602) is left out because of its licence: that of its authors' code grants no
+patent rights, and states that layer-wise relevance propagation is patented.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from featcore.types import Attribution, Provenance, Sample, Target
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from featcore.encode.base import Encoder
+    from featcore.encode.base import Encoder, States
 
 Progress = Callable[[int, int], None]
 """Called with (passes done, passes in all) after every chunk; it may raise `Cancelled` to stop the work."""
@@ -176,12 +176,32 @@ class Explained:
         self.passes += len(embedded)
         return scores
 
+    def inside(self, embedded: Tensor, layers: int | None = None) -> tuple[Tensor, States]:
+        """F of each row of a batch, Float[b], and the states it came from, to take gradients of; `layers` as there."""
+        import torch
+
+        self.progress(self.passes, self.total)
+        with torch.enable_grad():
+            states = self.encoder.states(self.sample, embedded, layers)
+            if self.target.kind in ("norm", "similarity"):
+                scores = read_vector(states.pooled, self.target)
+            else:
+                assert states.logits is not None
+                scores = read_target(states.logits, self.target)
+        self.passes += len(embedded)
+        return scores, states
+
     def values(self, *embedded: Tensor) -> list[float]:
         """F at several points, without gradients, in one pass."""
         import torch
 
         with torch.no_grad():
             return self(torch.cat(embedded)).float().tolist()
+
+
+def leaf(embedded: Tensor) -> Tensor:
+    """A copy that gradients can be taken of; contiguous, since some Captum classes call `view`."""
+    return embedded.detach().clone().contiguous().requires_grad_()
 
 
 def chunk_size(encoder: Encoder, sample: Sample, gradients: bool) -> int:
@@ -202,12 +222,14 @@ def attribute(
     compute: Callable[[Explained, Tensor, Tensor | None], Tensor],
     baseline: str | None = None,
     seed: int | None = None,
+    at: Literal["rows", "positions"] = "rows",
 ) -> Attribution:
     """Run a method on the unit embedding and gather what every attribution states.
 
     Args:
         compute: (F, embedded[1 m d], baseline[1 m d] or None) to one score a row, Float[m].
         baseline: kind of baseline, None for methods that have none.
+        at: "positions" where a method scores positions of the sequence, Float[s], and not rows of the embedding.
     """
     start = perf_counter()
     explained = Explained(encoder, sample, target, progress, method.passes(sample))
@@ -216,7 +238,7 @@ def attribute(
     rows = compute(explained, embedded, blank).detach().float().cpu().numpy()
     values = explained.values(embedded, *(() if blank is None else (blank,)))
     progress(explained.total, explained.total)
-    scores = rows[sample.rows].astype(np.float64)
+    scores = rows[sample.rows if at == "rows" else sample.positions].astype(np.float64)
     # Special rows count towards completeness: their baseline equals their input, so complete methods give them 0.
     delta = float(rows.sum() - (values[0] - values[1])) if method.complete and blank is not None else None
     everything = float(np.abs(rows).sum())
@@ -227,7 +249,7 @@ def attribute(
         method=method.name,
         knobs=knobs_of(method),
         signed=method.signed,
-        provenance=encoder.provenance("sdpa", seed),
+        provenance=encoder.provenance("sdpa" if at == "rows" else "eager", seed),
         baseline="" if baseline is None else encoder.baseline_kind(baseline),
         target_score=values[0],
         baseline_score=None if blank is None else values[1],

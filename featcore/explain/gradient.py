@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from featcore.explain.base import BASELINE_HELP, METHODS, Explained, Progress, attribute, chunk_size, knob
+from featcore.explain.base import BASELINE_HELP, METHODS, Explained, Progress, attribute, chunk_size, knob, leaf
 from featcore.types import Attribution, Sample, Target
 
 if TYPE_CHECKING:
@@ -160,8 +160,3 @@ class GradientShapley:
             return total
 
         return attribute(self, encoder, sample, target, progress, compute, self.baseline, self.seed)
-
-
-def leaf(embedded: Tensor) -> Tensor:
-    """A copy that gradients can be taken of; contiguous, since some Captum classes call `view`."""
-    return embedded.detach().clone().contiguous().requires_grad_()
