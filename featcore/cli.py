@@ -155,6 +155,32 @@ def explain(
 
 
 @app.command()
+def pair(
+    checkpoint: Annotated[str, typer.Argument(help="a checkpoint of two towers (CLIP, SigLIP): a folder or a hub id")],
+    text: Annotated[str, typer.Option("--text", help="the text itself")],
+    image: Annotated[Path, typer.Option("--image", help="a picture")],
+    method: Annotated[str, typer.Option("--method", "-m", help="see `featcore methods`")] = "integrated_gradients",
+    knob: Annotated[list[str] | None, typer.Option("--knob", "-k", help="name=value, may be repeated")] = None,
+    as_json: Json = False,
+    device: Device = None,
+    dtype: Dtype = None,
+) -> None:
+    """What makes a text and a picture alike: scores of its tokens and of its patches, for one similarity."""
+    import featcore as fc
+    from featcore.explain import explain_pair
+
+    with in_words(), progress() as tell:
+        options = read_knobs(method, knob or [])
+        words, sees = (fc.load(f"{checkpoint}#{tower}", device, dtype) for tower in ("text", "image"))
+        sides = (words, words.prepare(fc.read_text(text))), (sees, sees.prepare(fc.read_image(image)))
+        found = explain_pair(*sides, method, tell, **options)
+    if as_json:
+        return write_json({"text": found[0], "image": found[1]})
+    for side in found:
+        write_scores(side)
+
+
+@app.command()
 def latency(
     encoder: Encoder,
     text: Words = None,

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from featcore.errors import NotDefined
-from featcore.explain.base import METHODS, Method, make, resolve_target, silent
+from featcore.explain.base import METHODS, Method, make, resolve_target, silent, similarity
 from featcore.types import Attribution, Card, Sample, Target
 
 if TYPE_CHECKING:
@@ -55,6 +55,28 @@ def explain(
         raise NotDefined(reason)
     resolved = resolve_target(encoder, sample, target) if "target" in chosen.needs else None
     return chosen(encoder, sample, resolved, progress)
+
+
+def explain_pair(
+    first: tuple[Encoder, Sample],
+    second: tuple[Encoder, Sample],
+    method: str = "integrated_gradients",
+    progress: Callable[[int, int], None] = silent,
+    **knobs: Any,
+) -> tuple[Attribution, Attribution]:
+    """What makes two inputs alike, on both sides: the units of each scored for the cosine of their vectors.
+
+    Args:
+        first, second: an encoder and its sample; their vectors must lie in one space, as those of two towers of one
+            checkpoint do ("folder#text" and "folder#image"), or as two inputs of one encoder.
+
+    Raises:
+        NotDefined: the vectors are of different lengths, or the method is not defined for one of the encoders.
+    """
+    sides = []
+    for (encoder, sample), other in ((first, second), (second, first)):
+        sides.append(explain(encoder, sample, method, similarity(*other), progress, **knobs))
+    return sides[0], sides[1]
 
 
 def undefined(encoder: Encoder) -> dict[str, str]:

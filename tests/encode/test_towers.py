@@ -121,3 +121,24 @@ def test_vectors_of_other_lengths_share_no_space(tmp_path, headless):
     text = fc.load(f"{tiny.build_towers('clip', tmp_path / 'clip')}#text", device="cpu")
     with pytest.raises(NotDefined, match=r"32 numbers.*16"):
         fc.explain(text, text.prepare(tiny.text()), "occlusion", similarity(headless.encoder, headless.sample))
+
+
+def test_both_sides_are_attributed_from_the_command_line(towers, tmp_path):
+    import json
+
+    from PIL import Image
+    from typer.testing import CliRunner
+
+    from featcore.cli import app
+
+    folder, text, image = towers
+    Image.fromarray(tiny.clip().frames[0]).save(tmp_path / "noise.png")
+    asked = ["pair", str(folder), "--text", "the film", "--image", str(tmp_path / "noise.png"), "-m", "occlusion"]
+    answer = CliRunner().invoke(app, [*asked, "--json"])
+    assert answer.exit_code == 0, answer.output
+    sides = json.loads(answer.stdout)
+    words, picture = text.prepare(tiny.text("the film")), image.prepare(fc.read_image(tmp_path / "noise.png"))
+    bare = answers(folder, words, picture)
+    assert sides["text"]["target_score"] == pytest.approx(float(bare.text_embeds @ bare.image_embeds.T), abs=1e-5)
+    assert sides["image"]["target_score"] == pytest.approx(sides["text"]["target_score"], abs=1e-6)
+    assert (len(sides["text"]["scores"]), len(sides["image"]["scores"])) == (2, 9)
