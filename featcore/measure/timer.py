@@ -113,7 +113,7 @@ def timed(
         first_s, result = once()
         device_first_s = 0.0 if watch is None else watch.seconds()
         start = clock()
-        warmup, last_s = _warm_up(once, budget_s / 3 - first_s, most, tell, clock, first_s)
+        warmup, last_s = warm_up(lambda: once()[0], budget_s / 3 - first_s, most, tell, clock, first_s)
         warmup_s = clock() - start
         calls = block or block_size(last_s, settle, clock)
         samples: list[float] = []
@@ -186,8 +186,8 @@ def precise_to(samples: Iterable[float], share: float) -> bool:
     return (high - low) / 2 <= share * (low + high) / 2
 
 
-def _warm_up(
-    once: Callable[[], tuple[float, Any]],
+def warm_up(
+    once: Callable[[], float],
     limit_s: float,
     most: int,
     tell: Callable[[float], None],
@@ -197,7 +197,7 @@ def _warm_up(
     """Calls until three successive windows agree or a limit is met; returns how many, and seconds of the last one."""
     start, calls, window, means = clock(), 0, 0.0, []
     while calls < most and clock() - start < limit_s:
-        last_s = once()[0]
+        last_s = once()
         window += last_s
         calls += 1
         tell(0.0)
