@@ -340,10 +340,11 @@ class Latency:
     """Raw wall times of one stage; percentiles exist only where the number of samples allows them.
 
     Attributes:
-        stage: read, cut, transfer, encode, attention, or attribution:<method>.
+        stage: read, cut, transfer, encode, attention, or attribution:<method>; with " (device clock)" behind it the
+            time by the clock of a GPU, which leaves out what the host did meanwhile.
         samples_s: seconds of each timed call, in run order, after `warmup` untimed calls.
         first_s: the first (cold) call of this measurement, in seconds.
-        stopped: why timing ended: "precise", "budget" or "count".
+        stopped: why timing ended: "precise", "stable", "budget" or "count" (see `measure.timer.Timing`).
         disturbed: why the machine was not quiet, in words; "" when it was.
         units: units of the input, to give a cost per unit.
     """

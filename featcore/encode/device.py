@@ -1,15 +1,13 @@
 """Where the numbers are computed: the device is chosen once, and one lock a device keeps timings honest."""
 
-import threading
-from collections import defaultdict
 from pathlib import Path
 
 import torch
 
+from featcore.encode.turns import Turn, turn
 from featcore.errors import LoadError
 from featcore.settings import settings
 
-_LOCKS: dict[str, threading.RLock] = defaultdict(threading.RLock)
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -42,9 +40,9 @@ def dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def device_lock(device: torch.device) -> threading.RLock:
+def device_lock(device: torch.device) -> Turn:
     """Held while timing, so that nobody else computes on the device meanwhile; forwards take it too."""
-    return _LOCKS[str(device)]
+    return turn(str(device))
 
 
 def synchronise(device: torch.device) -> None:

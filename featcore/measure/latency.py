@@ -1,6 +1,6 @@
 """An encoder and a source become wall times by stage, for text, image and video alike."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -13,12 +13,15 @@ from featcore.encode.device import device_lock, synchronise
 from featcore.errors import NotDefined
 from featcore.explain.base import METHODS, Progress, resolve_target, silent
 from featcore.measure.quiet import watch
+from featcore.measure.stream import stopwatch
 from featcore.measure.timer import timed
 from featcore.types import Latency, Sample, Source
 
 DEFAULT = ("read", "cut", "transfer", "encode", "attention")
 MOST = 300
 """Samples of a stage at most; 299 are what a p99 needs."""
+DEVICE_CLOCK = " (device clock)"
+"""Behind the name of a stage: its time by the device's own clock, apart from what a person waits for."""
 TELL_S = 0.05
 """Seconds between two reports of progress: telling a page costs more than some of the calls that are timed."""
 
@@ -37,7 +40,8 @@ def latency(
     read: decode the file again. cut: tokenize or fragment. transfer: host to device. encode: one forward pass with
     fused attention, hidden states copied to the host. attention: the same with eager attention, all maps copied to
     the host. attribution:<method>: the whole explanation with the method's default knobs, its target known.
-    A stage that cannot be measured here is left out; `left_out` says why.
+    A stage that cannot be measured here is left out; `left_out` says why. Where the device has a clock of its own
+    (CUDA), each stage is followed by the same calls by that clock.
 
     Each stage holds the device's lock from its first call to its last, so that other sessions wait; between stages
     they get their turn. Model stages start from tensors that are on the device already.
@@ -59,11 +63,11 @@ def latency(
     sample = encoder.prepare(source)
     calls = _calls(encoder, source, sample, methods, reread)
     wanted = [s for s in DEFAULT if s in stages and s not in missing] + [f"attribution:{m}" for m in methods]
-    found = []
+    found: list[Latency] = []
     for index, stage in enumerate(wanted):
         call, attention = calls[stage]
         tell = _Tell(progress, index, len(wanted))
-        found.append(_stage(encoder, sample, stage, call, attention, budget_s, tell))
+        found.extend(_stage(encoder, sample, stage, call, attention, budget_s, tell))
     progress(100 * len(wanted), 100 * len(wanted))
     return found
 
@@ -124,13 +128,13 @@ def _stage(
     attention: str,
     budget_s: float,
     tell: Callable[[float], None],
-) -> Latency:
+) -> Iterator[Latency]:
     device = encoder.device
-    with device_lock(device):
+    with device_lock(device).alone(f"{stage} of {encoder.card.title}"):
         disturbed = watch()
-        timing = timed(call, lambda: synchronise(device), budget_s, MOST, tell)
+        timing = timed(call, lambda: synchronise(device), budget_s, MOST, tell, watch=stopwatch(device))
         words = disturbed()
-    return Latency(
+    wall = Latency(
         stage=stage,
         samples_s=np.array(timing.samples_s),
         warmup=timing.warmup,
@@ -140,6 +144,10 @@ def _stage(
         provenance=encoder.provenance(attention or timing.result.provenance.attention),
         disturbed=words,
     )
+    yield wall
+    if timing.device_s:
+        samples = np.array(timing.device_s)
+        yield replace(wall, stage=f"{stage}{DEVICE_CLOCK}", samples_s=samples, first_s=timing.device_first_s)
 
 
 class _Tell:

@@ -32,11 +32,32 @@ def test_every_modality_has_the_same_stages(cases: Callable[[str], Any], name: s
         assert len(one.samples_s) >= 1
         assert (one.samples_s > 0).all()
         assert one.first_s > 0
-        assert one.stopped in ("precise", "budget", "count")
+        assert one.stopped in ("precise", "stable", "budget", "count")
         assert one.units == len(case.sample.units)
         assert (one.provenance.device, one.provenance.dtype) == ("cpu", "float32")
         assert one.provenance.threads >= 1
         assert (one.p50_s is None) == (len(one.samples_s) < SAMPLES_NEEDED[50])
+
+
+def test_the_time_by_the_device_s_own_clock_is_a_stage_apart(
+    cases: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no GPU here: the clock is a stand-in that says 1 ms, which no call of ours would be exactly."""
+
+    class Millisecond:
+        def start(self) -> None: ...
+
+        def stop(self) -> None: ...
+
+        def seconds(self) -> float:
+            return 1e-3
+
+    monkeypatch.setattr(module, "stopwatch", lambda device: Millisecond())
+    wall, device = latency(cases("bert").encoder, cases("bert").source, stages=["encode"], budget_s=QUICK)
+    assert (wall.stage, device.stage) == ("encode", "encode (device clock)")
+    assert set(device.samples_s) == {1e-3} == {device.first_s}
+    assert len(wall.samples_s) == len(device.samples_s)
+    assert 1e-3 not in wall.samples_s
 
 
 def test_stages_that_cannot_be_measured_are_absent_and_said_in_words(cases: Callable[[str], Any]) -> None:

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from featcore.errors import Cancelled
@@ -75,6 +76,74 @@ def test_noisy_work_stops_at_the_count_in_run_order() -> None:
     assert len(timing.samples_s) == 40
     start = 1 + timing.warmup
     assert timing.samples_s == pytest.approx([0.001 * (1 + i % 7) for i in range(start, start + 40)])
+
+
+def test_a_machine_that_gets_slower_and_slower_stops_as_stable() -> None:
+    """Each call takes 2 % longer than the one before: more samples widen the interval for ever."""
+    clock = Clock(*(0.001 * 1.02**i for i in range(400)))
+    timing = timed(clock.work, budget_s=1e9, clock=clock)
+    assert (timing.stopped, len(timing.samples_s)) == ("stable", 120)
+
+
+def test_independent_samples_go_on_narrowing_and_are_not_called_stable() -> None:
+    rng, reasons = np.random.default_rng(0), []
+    for _ in range(100):
+        clock = Clock(*rng.lognormal(-5, 0.5, 500))
+        reasons.append(timed(clock.work, budget_s=1e9, clock=clock).stopped)
+    assert reasons.count("stable") <= 5
+    assert reasons.count("count") >= 90
+
+
+def test_the_median_of_a_known_distribution_lies_in_its_interval() -> None:
+    rng, inside = np.random.default_rng(1), 0
+    for _ in range(200):
+        clock = Clock(*np.exp(rng.normal(np.log(0.01), 0.04, 500)))
+        timing = timed(clock.work, budget_s=1e9, clock=clock)
+        assert timing.stopped == "precise"
+        low, high = median_interval(timing.samples_s) or (0, 0)
+        inside += low <= 0.01 <= high
+    assert inside >= 0.92 * 200
+
+
+def test_a_rare_outlier_moves_neither_median_nor_stop() -> None:
+    clock = Clock(*(0.01 if i % 10 else 1.0 for i in range(400)))
+    timing = timed(clock.work, budget_s=1e9, clock=clock)
+    assert timing.stopped == "precise"
+    assert np.median(timing.samples_s) == pytest.approx(0.01)
+    assert max(timing.samples_s) == pytest.approx(1.0)
+
+
+def test_short_calls_are_put_in_blocks_that_dwarf_clock_and_waiting() -> None:
+    clock = Clock(1.8e-5)
+
+    def settle() -> None:
+        clock.now += 1e-6
+
+    # A lone call reads 19 microseconds with its wait, and two waits are a thousandth of 106 of those.
+    timing = timed(clock.work, settle, budget_s=10.0, clock=clock, block=None)
+    assert timing.block == 106
+    assert timing.samples_s[0] == pytest.approx(1.8e-5, rel=1e-3)
+    assert clock.calls == 1 + timing.warmup + 106 * len(timing.samples_s)
+
+
+def test_the_clock_of_the_device_is_read_once_a_sample_and_kept_apart() -> None:
+    clock = Clock(0.01)
+
+    class Watch:
+        began = ended = 0.0
+
+        def start(self) -> None:
+            self.began = clock.now
+
+        def stop(self) -> None:
+            self.ended = clock.now
+
+        def seconds(self) -> float:
+            return 0.25 * (self.ended - self.began)
+
+    timing = timed(clock.work, budget_s=10.0, clock=clock, watch=Watch())
+    assert timing.device_s == pytest.approx([0.0025] * len(timing.samples_s))
+    assert timing.samples_s == pytest.approx([0.01] * len(timing.samples_s))
 
 
 def test_slow_work_stops_at_the_budget_with_at_least_one_sample() -> None:
