@@ -428,6 +428,43 @@ def _pickle_only(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
 
 
+MARK = "executed"
+"""A file in the working folder that code of a checkpoint would make, if it ran."""
+
+
+class _Trap:
+    """Its pickle makes a file where it is opened."""
+
+    def __reduce__(self) -> tuple:
+        return open, (MARK, "w")
+
+
+def _trap(folder: Path) -> None:
+    """Pickled weights that run code, and nothing else to load."""
+    import pickle
+
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(_Trap()))
+    (folder / "model.safetensors").unlink()
+
+
+def _own_code(file: str) -> Callable[[Path], None]:
+    """A class of the checkpoint's own, named in one of its files."""
+
+    def write(folder: Path) -> None:
+        (folder / "modeling_own.py").write_text(f"open({MARK!r}, 'w')\n")
+        stated = json.loads((folder / file).read_text()) | {"auto_map": {"AutoModel": "modeling_own.OwnModel"}}
+        (folder / file).write_text(json.dumps(stated))
+
+    return write
+
+
+def _without_offsets(folder: Path) -> None:
+    """A tokenizer of bytes: it says nothing about characters."""
+    (folder / "tokenizer.json").unlink()
+    (folder / "vocab.txt").write_text("a\n")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "ByT5Tokenizer"}))
+
+
 def _edit_config(**changes: Any) -> Callable[[Path], None]:
     def edit(folder: Path) -> None:
         config = json.loads((folder / "config.json").read_text())
@@ -479,6 +516,29 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], tuple[str, ...]]] = {
         _edit_config(attention_type="joint_space_time"),
         ("joint_space_time", "divided_space_time"),
     ),
+    "pickles that run code": ("bert", _trap, ("model.safetensors", "pickles are never opened", "Save")),
+    "model of its own": (
+        "bert",
+        _own_code("config.json"),
+        ("auto_map", "modeling_own.OwnModel", "never run", "Choose"),
+    ),
+    "tokenizer of its own": ("bert", _own_code("tokenizer_config.json"), ("tokenizer_config.json", "never run")),
+    "processor of its own": ("vit", _own_code("preprocessor_config.json"), ("preprocessor_config.json", "never run")),
+    "a vast vocabulary": ("bert", _edit_config(vocab_size=10**9), ("asks for 32,000,0", "parameters", "true sizes")),
+    "a vast width": ("bert", _edit_config(intermediate_size=10**8), ("asks for", "parameters", "true sizes")),
+    "a vast depth": ("bert", _edit_config(num_hidden_layers=10**7), ("asks for 10,000,000 layers", "true sizes")),
+    "a number too large": ("bert", _edit_config(vocab_size=10**30), ("asks for a size of", "true sizes")),
+    "a size that is a word": ("bert", _edit_config(hidden_size="many"), ("do not load", "hidden_size")),
+    "no positions": ("bert", _edit_config(max_position_embeddings=-3), ("reads -3", "at least 1", "true sizes")),
+    "a vast picture": ("vit", _edit_config(image_size=10**6), ("1000000x1000000", "at most", "true sizes")),
+    "no patch": ("vit", _edit_config(patch_size=0), ("do not load", "modulo by zero")),
+    "labels are a list": ("bert", _edit_config(id2label=[1, 2]), ("config.json", "family cannot use")),
+    "a vast crop": (
+        "convnext",
+        lambda folder: save_processor(folder, "convnext", (10**6, 10**6)),
+        ("1000000x1000000", "at most"),
+    ),
+    "tokens without characters": ("bert", _without_offsets, ("ByT5Tokenizer", "which characters", "tokenizer.json")),
     "no image size": ("vit", _edit_config(image_size=None), ("image_size", "config.json")),
 }
 

@@ -75,7 +75,7 @@ def heads(
                 },
             },
             customdata=[[int(a), int(b)] for a, b in zip(layer, head, strict=True)],
-            text=[f"{rows[a]}, {columns[b]}" for a, b in zip(layer, head, strict=True)],
+            text=[f"{row}, {column}" for row in rows for column in columns],
             hovertext=[number(v) for v in values.ravel()],
             hovertemplate=f"%{{text}}<br>{in_template(name)} %{{hovertext}}<extra></extra>",
             selected={"marker": {"opacity": 1}},
@@ -98,7 +98,7 @@ def heads(
     )
     add_key(figure, scale, name, 0.95)
     at = np.unravel_index(int(np.nanargmax(values)) if np.isfinite(values).any() else 0, values.shape)
-    highest = f"highest in {rows[at[0]]}, {columns[at[1]]}: {number(values[at])}"
+    highest = f"highest in {rows[int(at[0])]}, {columns[int(at[1])]}: {number(values[at])}"
     text = f"{name} of {layers} layers with {each} heads; {highest}."
     return finish(figure, text, {"layer": layer + 1, "head": head + 1, name: values.ravel()})
 

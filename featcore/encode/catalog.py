@@ -93,12 +93,23 @@ def card_of(folder: Path, tower: str = "") -> Card:
         if not needed.is_file():
             pickled = " Weights as pickles are never opened." if needed is weights else ""
             raise LoadError(f"'{folder.name}' has no {needed.name}.{pickled} Save the checkpoint with safetensors.")
+    refuse_code(folder)
     stamps = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in (config, weights))
     return _read_card(folder, tower, stamps)
 
 
 @lru_cache(maxsize=64)
 def _read_card(folder: Path, tower: str, stamps: tuple) -> Card:
+    try:
+        return _card(folder, tower)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise LoadError(
+            f"The config.json of '{folder.name}' holds a value that its family cannot use "
+            f"({type(error).__name__}: {error}). Save the checkpoint anew."
+        ) from error
+
+
+def _card(folder: Path, tower: str) -> Card:
     try:
         config = json.loads((folder / "config.json").read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -115,6 +126,8 @@ def _read_card(folder: Path, tower: str, stamps: tuple) -> Card:
         config["image_size"] = _processed_size(folder)
     elif layout.modality != "text" and not ("image_size" in config and {"patch_size", "tubelet_size"} & config.keys()):
         raise LoadError(f"The config.json of '{folder.name}' lacks image_size or patch_size, so its grid is unknown.")
+    size = (layout.positions(config),) if layout.modality == "text" else layout.input_shape(config)
+    _check_size(folder, size)
     pooling = folder / "1_Pooling" / "config.json"  # where sentence-transformers says what it reads
     if pooling.is_file() and json.loads(pooling.read_text()).get("pooling_mode_mean_tokens"):
         config["readout"] = "mean"
@@ -144,13 +157,44 @@ def _read_card(folder: Path, tower: str, stamps: tuple) -> Card:
             }
         ),
         baselines=layout.baselines,
-        input_size=(layout.positions(config),) if layout.modality == "text" else layout.input_shape(config),
+        input_size=size,
         labels=tuple(labels[key] for key in sorted(labels, key=int)) if classifies else (),
         weights_sha256=sha256,
         accuracy=_accuracy(trained),
         about=trained.get("summary", ""),
         config=config,
     )
+
+
+def refuse_code(folder: Path) -> None:
+    """Refuse a checkpoint that asks for classes of its own: they would be code, which is never run.
+
+    Raises:
+        LoadError: one of its JSON files names such a class under "auto_map".
+    """
+    for path in sorted(folder.glob("*config.json")):
+        try:
+            stated = json.loads(path.read_text())
+        except (ValueError, OSError):
+            continue  # said where the file is needed
+        if isinstance(stated, dict) and (wanted := stated.get("auto_map")):
+            names = ", ".join(map(str, wanted.values() if isinstance(wanted, dict) else [wanted]))
+            raise LoadError(
+                f"The {path.name} of '{folder.name}' asks for code of its own (auto_map: {names}). Code from a "
+                "checkpoint is never run. Choose a checkpoint whose classes transformers has itself."
+            )
+
+
+def _check_size(folder: Path, size: tuple[int, ...]) -> None:
+    """Refuse an input size that no memory would hold, before anything of that size is made."""
+    from math import prod
+
+    most = settings().max_pixels
+    if min(size) < 1 or prod(size) > most:
+        raise LoadError(
+            f"The config of '{folder.name}' says that it reads {'x'.join(map(str, size))}; each must be at least 1 "
+            f"and all together at most {most:,} (FEATCORE_MAX_PIXELS). Save the checkpoint with its true sizes."
+        )
 
 
 def _processed_size(folder: Path) -> list[int]:

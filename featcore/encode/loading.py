@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from featcore.encode.base import Encoder
@@ -19,15 +20,29 @@ from featcore.encode.vision import VisionLoader
 from featcore.errors import LoadError
 from featcore.types import Card
 
+# What transformers raises on a config whose values do not go together.
+BROKEN: tuple[type[Exception], ...] = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    *(SafetensorError, StrictDataclassError),
+)
+SLACK = 2**20
+"""Parameters that a config may state beyond twice those of the file: a missing classifier, a table of positions."""
+
 
 def load_folder(folder: Path, device: str | None = None, dtype: str | None = None, tower: str = "") -> Encoder:
     """Load config, weights (safetensors only), and tokenizer or processor of one folder; no code from it is run."""
     card = card_of(folder, tower)
     layout = layout_of(card.family)
     place = pick_device(device)
+    _check_sizes(folder, card)
     _check_memory(card, place, pick_dtype(dtype))
     loader_class = TextLoader if layout.modality == "text" else VisionLoader
     loader = loader_class(str(folder), card.config, layout, card.name)
+    if isinstance(loader, TextLoader) and not loader.tokenizer.is_fast:
+        raise LoadError(
+            f"The tokenizer of '{card.name}' ({type(loader.tokenizer).__name__}) does not say which characters a token "
+            "stands for, so no token could be marked in the text. Save the checkpoint with a tokenizer.json."
+        )
     model = _load_model(folder, card, pick_dtype(dtype)).to(place)  # type: ignore[arg-type]
     if isinstance(loader, TextLoader) and layout.readout == "last":
         model.config.use_cache = False
@@ -38,6 +53,37 @@ def load_folder(folder: Path, device: str | None = None, dtype: str | None = Non
     if isinstance(loader, VisionLoader) and layout.pixels:
         return Encoder(card, layout, loader, model, PixelStem(model, loader.step, loader.grid))
     return Encoder(card, layout, loader, model, ModuleStem(model))
+
+
+def _check_sizes(folder: Path, card: Card) -> None:
+    """Refuse a config that asks for a much larger model than its weights are, before memory is taken for it.
+
+    The model is laid out without memory (device "meta"); what is only a little larger is refused while it loads, where
+    the missing weights are named.
+    """
+    model_class = _model_class(card)
+    with safe_open(folder / "model.safetensors", framework="numpy") as file:
+        tensors = len(file.keys())
+    numbers = {name: value for name, value in card.config.items() if isinstance(value, int)}
+    depth = max(numbers.get(name, 0) for name in ("num_hidden_layers", "n_layers", "n_layer"))
+    widest = max(map(abs, numbers.values()), default=0)
+    stated = 0
+    if depth <= tensors and widest < 2**40:
+        try:
+            config = model_class.config_class.from_pretrained(str(folder), local_files_only=True)  # type: ignore[union-attr]
+            with torch.device("meta"):
+                model = model_class(config)
+        except BROKEN as error:
+            raise LoadError(f"The weights of '{card.name}' do not load: {error}") from error
+        stated = sum(weight.numel() for weight in (*model.parameters(), *model.buffers()))
+    if depth > tensors or widest >= 2**40 or stated > 2 * card.parameters + SLACK:
+        asked = (
+            f"{depth:,} layers" if depth > tensors else f"{stated:,} parameters" if stated else f"a size of {widest:,}"
+        )
+        raise LoadError(
+            f"The config of '{card.name}' asks for {asked}, but its weights are {card.parameters:,} parameters in "
+            f"{tensors:,} tensors. Save the checkpoint with its true sizes."
+        )
 
 
 def _check_memory(card: Card, place: torch.device, dtype: torch.dtype) -> None:
@@ -69,7 +115,7 @@ def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # so that they are listed, and refused below in words
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except BROKEN as error:
         raise LoadError(f"The weights of '{card.name}' do not load: {error}") from error
     model, report = loaded
     if report["missing_keys"] or report["mismatched_keys"]:

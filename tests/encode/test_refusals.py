@@ -1,5 +1,6 @@
 """What cannot be loaded, cut or answered is refused in words: the value, the rule, the way out."""
 
+import resource
 import threading
 
 import numpy as np
@@ -12,13 +13,34 @@ from tests import tiny
 
 
 @pytest.mark.parametrize("how", tiny.BROKEN)
-def test_a_broken_checkpoint_is_refused_in_words(tmp_path, how):
+def test_a_broken_checkpoint_is_refused_in_words_and_none_of_its_code_runs(tmp_path, how, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     folder = tiny.break_checkpoint(how, tmp_path / "broken")
     with pytest.raises(LoadError) as error:
         load(str(folder), device="cpu")
     assert "broken" in str(error.value)
     for words in tiny.BROKEN[how][2]:
         assert words in str(error.value)
+    assert not (tmp_path / tiny.MARK).exists(), "code of the checkpoint ran"
+
+
+def test_the_pickle_of_the_trap_runs_code_where_it_is_opened(tmp_path, monkeypatch):
+    """The trap works, so that its silence above means something."""
+    import pickle
+
+    monkeypatch.chdir(tmp_path)
+    folder = tiny.break_checkpoint("pickles that run code", tmp_path / "trap")
+    pickle.loads((folder / "pytorch_model.bin").read_bytes()).close()
+    assert (tmp_path / tiny.MARK).exists()
+
+
+def test_a_config_that_asks_for_a_thousand_times_its_weights_takes_no_memory(tmp_path, monkeypatch):
+    folder = tiny.break_checkpoint("a vast vocabulary", tmp_path / "vast")
+    monkeypatch.setattr("featcore.encode.loading._load_model", lambda *_: pytest.fail("weights were read"))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(LoadError):
+        load(str(folder), device="cpu")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000, "kB; the model would be 128 GB"
 
 
 def test_a_checkpoint_that_is_mended_loads(tmp_path):

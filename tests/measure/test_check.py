@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+import featcore as fc
+from featcore.errors import NotDefined
 from featcore.measure.check import check
 from tests import tiny
 
@@ -18,7 +20,13 @@ def test_a_check_names_units_cost_and_what_is_not_defined(cases, name):
     assert found["flop"] > 2 * found["parameters"] / 10
     assert found["activation_bytes"] > 0
     refused = {"resnet": {"attention", "attention_rollout"}, "timesformer": {"attention_rollout"}}
-    assert set(found["not_defined"]) == refused.get(name, set())
+    assert set(found["not_defined"]) >= refused.get(name, set())
+    for method, reason in found["not_defined"].items():
+        with pytest.raises(NotDefined) as told:
+            fc.explain(case.encoder, case.sample, method)
+        assert str(told.value) == reason
+    for method in ("occlusion", "integrated_gradients", "saliency"):
+        assert method not in found["not_defined"]
     if name == "dinov2_with_registers":
         assert found["layout"]["before"] == ["[CLS]", "[REG0]", "[REG1]", "[REG2]"]
         assert found["layout"]["reads"] == ["[CLS]", *case.sample.units.labels]
