@@ -26,14 +26,33 @@ _HEADS: dict[str, tuple[int, bool]] = {
     "DeiTForImageClassification": (0, True),
     "VideoMAEModel": (0, False),
     "VideoMAEForVideoClassification": (0, True),
+    "XLMRobertaForSequenceClassification": (1, True),
+    "MPNetForSequenceClassification": (1, True),
+    "ModernBertForSequenceClassification": (1, True),
+    "BeitForImageClassification": (0, True),
+    "Dinov2ForImageClassification": (0, True),
+    "Dinov2WithRegistersForImageClassification": (0, True),
+    "CLIPForImageClassification": (0, True),
+    "VivitForVideoClassification": (0, True),
+    "GPT2ForSequenceClassification": (0, True),
+    "LlamaForSequenceClassification": (0, True),
+    "Qwen2ForSequenceClassification": (0, True),
+    "GPT2LMHeadModel": (0, True),
+    "LlamaForCausalLM": (0, True),
+    "Qwen2ForCausalLM": (0, True),
 }
+# A third inner map gates the second.
+_GATED = ("modernbert", "llama", "qwen2")
+# The head runs at every position, and one answer is taken afterwards.
+_EVERYWHERE = ("gpt2", "llama", "qwen2")
 
 
 def flops(card: Card, n_positions: int) -> dict[str, int]:
     """FLOP of one forward pass of one input, by stage: embed, layers, head. Their sum is `total_flops`.
 
     With N positions, width d, inner width m and L layers, a layer costs 2N(4d^2 + 2dm) for its linear maps and 4N^2 d
-    for scores and weighted sums. Padding counts as work done.
+    for scores and weighted sums; a gated inner map makes 2dm into 3dm, and shared keys and values narrow two of the
+    four d^2. Padding counts as work done, and so does what a causal mask hides.
 
     Args:
         n_positions: positions of the sequence, special ones included (`len(sample.sequence)`).
@@ -44,10 +63,12 @@ def flops(card: Card, n_positions: int) -> dict[str, int]:
     Source: linear maps and attention of Vaswani et al. 2017, arXiv:1706.03762; tubelets of Tong et al. 2022,
     arXiv:2203.12602.
     """
-    n, d = n_positions, _read(card, "hidden_size", "dim")
-    inner, n_layers = _read(card, "intermediate_size", "hidden_dim"), _read(card, "num_hidden_layers", "n_layers")
-    layers = n_layers * (2 * n * (4 * d * d + 2 * d * inner) + 4 * n * n * d)
-    return {"embed": _embed(card, n, d), "layers": layers, "head": _head(card, d)}
+    n, d = n_positions, _read(card, "hidden_size", "dim", "n_embd")
+    n_layers, inner_maps = _read(card, "num_hidden_layers", "n_layers", "n_layer"), 3 if card.family in _GATED else 2
+    linear = 2 * d * d + 2 * d * _keys(card, d) + inner_maps * d * _inner(card, d)
+    layers = n_layers * (2 * n * linear + 4 * n * n * d)
+    head = _head(card, d) * (n if card.family in _EVERYWHERE else 1)
+    return {"embed": _embed(card, n, d), "layers": layers, "head": head}
 
 
 def total_flops(card: Card, n_positions: int) -> int:
@@ -61,9 +82,7 @@ def _embed(card: Card, n: int, d: int) -> int:
     if layout.modality == "text":
         narrow = int(card.config.get("embedding_size", d))
         return 2 * n * narrow * d if card.family == "electra" and narrow != d else 0
-    side = card.config["patch_size"]
-    rows, columns = (side, side) if isinstance(side, int) else side
-    deep = _read(card, "tubelet_size") if layout.modality == "video" else 1
+    deep, rows, columns = layout.unit_step(card.config)
     return (
         2 * (n - len(layout.before(card.config))) * int(card.config.get("num_channels", 3)) * deep * rows * columns * d
     )
@@ -79,7 +98,30 @@ def _head(card: Card, d: int) -> int:
     squares, classifies = _HEADS[name]
     # ViT's pooler may have a width of its own; it is the only square here that is none.
     width = int(card.config.get("pooler_output_size") or d) if card.family in ("vit", "deit") else d
-    return 2 * d * width * squares + 2 * d * len(card.labels) * classifies
+    # DINOv2's classifier reads the class position beside the mean of the patches.
+    read = 2 * d if card.family.startswith("dinov2") else d
+    return 2 * d * width * squares + 2 * read * len(card.labels) * classifies
+
+
+def _inner(card: Card, d: int) -> int:
+    """Width between the two maps of a layer: stated, or a multiple of d."""
+    if card.family.startswith("dinov2"):
+        if card.config.get("use_swiglu_ffn"):
+            raise NotDefined(f"No formula is written down for the gated inner maps of '{card.name}'.")
+        return int(d * card.config["mlp_ratio"])
+    if card.family == "gpt2":
+        return int(card.config.get("n_inner") or 4 * d)
+    return _read(card, "intermediate_size", "hidden_dim")
+
+
+def _keys(card: Card, d: int) -> int:
+    """Width of keys and of values: d, or less where heads of queries share them (Ainslie et al. 2023,
+    arXiv:2305.13245)."""
+    heads = card.config.get("num_attention_heads")
+    shared = card.config.get("num_key_value_heads")
+    if heads and (card.config.get("head_dim") or d // int(heads)) * int(heads) != d:
+        raise NotDefined(f"No formula is written down for heads of '{card.name}', which together are not as wide as d.")
+    return d if not heads or not shared else d // int(heads) * int(shared)
 
 
 def _read(card: Card, *names: str) -> int:
