@@ -1,10 +1,12 @@
 """Limits, folders and switches, each overridable by an environment variable `FEATCORE_<NAME>`."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,11 +34,30 @@ class Settings(BaseSettings):
     device: str = Field("auto", description="auto, cpu, cuda or mps")
     dtype: str = Field("float32", description="number format of the weights while they compute")
     max_encoders: int = Field(4, description="encoders kept in memory at once")
+    max_encoder_bytes: int = Field(4_000_000_000, description="bytes of all encoders kept in memory at once")
 
     warm_up: bool = Field(True, description="import the model libraries once the first page is drawn?")
 
     allow_hub: bool = Field(True, description="may a model be named by its hub id?")
-    public_demo: bool = Field(False, description="strangers use this server: no hub names, no training")
+    allow_folders: bool = Field(True, description="may a page load a folder under the roots?")
+    roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (ROOT / "runs" / "models",), description="folders whose checkpoints a page may load, as PATH lists them"
+    )
+    max_download_bytes: int = Field(5_000_000_000, description="bytes of one file of weights from the hub")
+    public_demo: bool = Field(False, description="strangers use this server: no hub names, no folders, no training")
+
+    @field_validator("roots", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(Path(part) for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @property
+    def hub_allowed(self) -> bool:
+        return self.allow_hub and not self.public_demo
+
+    @property
+    def folders_allowed(self) -> bool:
+        return self.allow_folders and not self.public_demo
 
 
 @lru_cache(maxsize=1)

@@ -23,7 +23,9 @@ _CLASSIFIERS = ("SequenceClassification", "ImageClassification", "VideoClassific
 _SPEAKERS = ("ForCausalLM", "LMHeadModel")  # the next token is their class
 # What batch norm has counted is stored beside the parameters and is none.
 _COUNTED = ("running_mean", "running_var", "num_batches_tracked")
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
+_CONFIGS = ("config", "tokenizer_config", "preprocessor_config", "processor_config", "video_preprocessor_config")
+_LAYERS = re.compile(r"(.*_)?(layers?|depths?|blocks?|stages?|experts?)")
 
 
 def encoders() -> list[Card]:
@@ -71,12 +73,48 @@ def folder_of(name: str) -> Path:
         return kept() / name
     if Path(name).is_dir():
         return Path(name)
-    if _HUB_ID.fullmatch(name) and settings().allow_hub and not settings().public_demo:
-        return _download(name)
+    if _HUB_ID.fullmatch(name) and settings().hub_allowed:
+        from featcore.encode import hub
+
+        return hub.fetch(name)
     raise UnknownName(
         f"No encoder is called '{name}'. Known: {', '.join(EMBEDDED)}; "
         "or give a folder that holds config.json and model.safetensors, or a hub id such as 'org/model'."
     )
+
+
+def folder_under_roots(typed: str) -> Path:
+    """The checkpoint folder that a person typed on a page, resolved strictly.
+
+    Raises:
+        LoadError: folders are switched off, or it is not there, or it or one of its files lies outside the roots.
+    """
+    roots = settings().roots
+    here = ", ".join(f"'{root}'" for root in roots)
+    if not settings().folders_allowed:
+        raise LoadError("Folders are switched off on this server. Choose an embedded encoder, for example 'text-mini'.")
+    try:
+        folder = Path(typed).expanduser().resolve(strict=True)
+        allowed = [root.resolve() for root in roots]
+        if not any(folder.is_relative_to(root) for root in allowed):
+            raise LoadError(f"'{typed}' lies outside the folders that may be read: {here}. Move the checkpoint there.")
+        for path in folder.rglob("*"):
+            if path.is_symlink() and not any(path.resolve().is_relative_to(root) for root in allowed):
+                raise LoadError(
+                    f"'{typed}/{path.name}' is a link out of the folders that may be read: {here}. Copy it."
+                )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise LoadError(f"'{typed}' is no folder here. Folders are read under {here} (FEATCORE_ROOTS).") from error
+    if not folder.is_dir():
+        raise LoadError(f"'{typed}' is no folder. Name the folder that holds config.json and model.safetensors.")
+    return folder
+
+
+def folders() -> list[Path]:
+    """Checkpoint folders directly under the roots, where the settings allow folders."""
+    if not settings().folders_allowed:
+        return []
+    return [path.parent for root in settings().roots for path in sorted(root.glob("*/config.json"))]
 
 
 def card_of(folder: Path) -> Card:
@@ -89,6 +127,8 @@ def card_of(folder: Path) -> Card:
     for needed in (config, weights):
         if not needed.is_file():
             pickled = " Weights as pickles are never opened." if needed is weights else ""
+            if needed is weights and (folder / "model.safetensors.index.json").is_file():
+                pickled = " Weights in several files are not read."
             raise LoadError(f"'{folder.name}' has no {needed.name}.{pickled} Save the checkpoint with safetensors.")
     stamps = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in (config, weights))
     return _read_card(folder, stamps)
@@ -104,6 +144,8 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
         raise LoadError(
             f"The config.json of '{folder.name}' is JSON, but no object with names. Save the checkpoint anew."
         )
+    _refuse_code(folder)
+    _refuse_sizes(config, folder)
     layout = layout_of(str(config.get("model_type", "unknown")), folder.name)
     if layout.cells or layout.any_size:  # the processor says which size they get
         config["image_size"] = _processed_size(folder)
@@ -146,6 +188,43 @@ def _read_card(folder: Path, stamps: tuple) -> Card:
     )
 
 
+def _refuse_code(folder: Path) -> None:
+    """A checkpoint that brings code of its own is refused, although transformers would not run it either."""
+    for name in _CONFIGS:
+        path = folder / f"{name}.json"
+        try:
+            found = json.loads(path.read_text()) if path.is_file() else {}
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            continue  # who reads this file says so in words
+        if isinstance(found, dict) and found.get("auto_map"):
+            raise LoadError(
+                f"'{folder.name}' names code of its own (auto_map in {path.name}), which is never run here. "
+                "Choose a checkpoint of a class that transformers has."
+            )
+
+
+def _refuse_sizes(config: dict, folder: Path) -> None:
+    """More layers than the file has weights would be built for hours before the difference is seen."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(folder / "model.safetensors", framework="numpy") as file:
+            held = len(file.keys())
+    except SafetensorError as error:
+        raise LoadError(f"'{folder.name}/model.safetensors' is damaged or cut short: {error}.") from error
+    for key, value in config.items():
+        most = value if isinstance(value, int) else max(_ints(value), default=0)
+        if _LAYERS.fullmatch(key) and most > max(held, 1000):  # a default that names no layer of this file is small
+            raise LoadError(
+                f"The config.json of '{folder.name}' says {key}={value}, but its weights hold {held} tensors. "
+                "The two files do not belong together; save the checkpoint whole."
+            )
+
+
+def _ints(value: object) -> list[int]:
+    return [n for n in value if isinstance(n, int)] if isinstance(value, list) else []
+
+
 def _processed_size(folder: Path) -> list[int]:
     """Rows and columns of the pictures that the folder's processor makes."""
     path = folder / "preprocessor_config.json"
@@ -177,17 +256,3 @@ def _accuracy(trained: dict) -> str:
     if not test:
         return ""
     return f"{test['accuracy']:.1%} of {test['n']:,} (95 % interval {test['low']:.1%} to {test['high']:.1%})"
-
-
-def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        folder = snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.model", "model.safetensors"])
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise LoadError(
-            f"The hub did not give '{name}' ({type(error).__name__}). Check the name and the network, or choose an "
-            f"embedded encoder: {', '.join(EMBEDDED)}."
-        ) from error
-    return Path(folder)

@@ -27,7 +27,16 @@ def load_folder(folder: Path, device: str | None = None, dtype: str | None = Non
     place = pick_device(device)
     _check_memory(card, place, pick_dtype(dtype))
     loader_class = TextLoader if layout.modality == "text" else VisionLoader
-    loader = loader_class(str(folder), card.config, layout, card.name)
+    _check_config(card)
+    try:
+        loader = loader_class(str(folder), card.config, layout, card.name)
+    except ImportError as error:
+        raise LoadError(f"'{card.name}' needs a package that is not here: {error}") from error
+    if isinstance(loader, TextLoader) and not loader.tokenizer.is_fast:
+        raise LoadError(
+            f"'{card.name}' has a tokenizer without offsets ({type(loader.tokenizer).__name__}), so no token could be "
+            "found in the text. Save it with a tokenizer.json."
+        )
     model = _load_model(folder, card, pick_dtype(dtype)).to(place)  # type: ignore[arg-type]
     if isinstance(loader, TextLoader) and layout.readout == "last":
         model.config.use_cache = False
@@ -38,6 +47,22 @@ def load_folder(folder: Path, device: str | None = None, dtype: str | None = Non
     if isinstance(loader, VisionLoader) and layout.pixels:
         return Encoder(card, layout, loader, model, PixelStem(model, loader.step, loader.grid))
     return Encoder(card, layout, loader, model, ModuleStem(model))
+
+
+def _check_config(card: Card) -> None:
+    """Refuse a config that describes a far larger model than the weights hold; built without memory to count it."""
+    model_class = _model_class(card)
+    try:
+        config = model_class.config_class.from_dict(dict(card.config))  # type: ignore[union-attr]
+        with torch.device("meta"):
+            asked = sum(weight.numel() for weight in model_class(config).parameters())
+    except (RuntimeError, ValueError, TypeError, OverflowError) as error:
+        raise LoadError(f"The weights of '{card.name}' do not load: its config.json asks for {error}") from error
+    if asked > 2 * card.parameters:
+        raise LoadError(
+            f"The config.json of '{card.name}' describes {asked:,} parameters, its weights hold {card.parameters:,}. "
+            "The two files do not belong together; save the checkpoint whole."
+        )
 
 
 def _check_memory(card: Card, place: torch.device, dtype: torch.dtype) -> None:
