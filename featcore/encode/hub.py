@@ -132,9 +132,8 @@ def _download(repository: str, revision: str, progress: Callable[[int, int], Non
                     return job.result(timeout=0.1)
                 except StillRunning:
                     continue
-        except BaseException:
-            stop.set()
-            raise
+        finally:
+            stop.set()  # whoever leaves early, by an error or by a click, takes the download along
 
 
 def _files(repository: str, commit: str, wanted: list[str], token: Any, bar: Any) -> Path:
