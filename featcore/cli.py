@@ -39,16 +39,22 @@ BAR = 24
 def encoders(as_json: Json = False) -> None:
     """The embedded encoders."""
     import featcore as fc
+    from featcore.encode.curated import CURATED
     from featcore.encode.layouts import LAYOUTS
 
     with in_words():
         cards = fc.encoders()
     if as_json:
         listed = [{key: value for key, value in vars(card).items() if key != "config"} for card in cards]
-        return write_json({"encoders": listed, "families": list(LAYOUTS.values())})
+        return write_json({"encoders": listed, "families": list(LAYOUTS.values()), "curated": list(CURATED.values())})
     for card in cards:
         say(f"{card.name:<12} {card.modality:<6} {card.family:<12} {card.parameters:>12,} parameters  {card.title}")
         say(f"{'':<12} {card.accuracy}" if card.accuracy else "")
+    for row in CURATED.values():
+        at = row.revision[:12] if row.pinned else "not pinned"
+        free = ", non-commercial" if row.non_commercial else ""
+        more = "" if row.known else "; its family is not declared yet"
+        say(f"{row.name}: {row.family}, {row.parameters:,} parameters, {row.answers}, {row.licence}{free}, {at}{more}")
     for modality in ("text", "image", "video"):
         known = ", ".join(layout.family for layout in LAYOUTS.values() if layout.modality == modality)
         say(f"families of {modality} that a folder or hub id may be of: {known}")

@@ -34,31 +34,29 @@ class Settings(BaseSettings):
     device: str = Field("auto", description="auto, cpu, cuda or mps")
     dtype: str = Field("float32", description="number format of the weights while they compute")
     max_encoders: int = Field(4, ge=1, description="encoders kept in memory at once")
-    max_encoder_bytes: int = Field(8_000_000_000, description="bytes of weights kept in memory at once")
+    max_encoder_bytes: int = Field(4_000_000_000, description="bytes of all encoders kept in memory at once")
 
     warm_up: bool = Field(True, description="import the model libraries once the first page is drawn?")
 
     allow_hub: bool = Field(True, description="may a model be named by its hub id?")
-    max_download_bytes: int = Field(5_000_000_000, description="bytes of one checkpoint that the hub may deliver")
-    allow_folders: bool = Field(True, description="may a page load checkpoints from the folders below?")
-    checkpoints: Annotated[tuple[Path, ...], NoDecode] = Field(
-        (ROOT / "checkpoints",), description="folders below which a page finds checkpoints, separated as in PATH"
+    allow_folders: bool = Field(True, description="may a page load a folder under the roots?")
+    roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (ROOT / "runs" / "models",), description="folders whose checkpoints a page may load, as PATH lists them"
     )
+    max_download_bytes: int = Field(5_000_000_000, description="bytes of one file of weights from the hub")
     public_demo: bool = Field(False, description="strangers use this server: no hub names, no folders, no training")
 
-    @field_validator("checkpoints", mode="before")
+    @field_validator("roots", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(Path(part) for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
 
     @property
-    def offers_hub(self) -> bool:
-        """Whether a page takes hub names."""
+    def hub_allowed(self) -> bool:
         return self.allow_hub and not self.public_demo
 
     @property
-    def offers_folders(self) -> bool:
-        """Whether a page takes folders."""
+    def folders_allowed(self) -> bool:
         return self.allow_folders and not self.public_demo
 
 

@@ -24,7 +24,7 @@ _CLASSIFIERS = ("SequenceClassification", "ImageClassification", "VideoClassific
 _SPEAKERS = ("ForCausalLM", "LMHeadModel")  # the next token is their class
 # What batch norm has counted is stored beside the parameters and is none.
 _COUNTED = ("running_mean", "running_var", "num_batches_tracked")
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
 
 def encoders() -> list[Card]:
@@ -74,12 +74,48 @@ def folder_of(name: str) -> Path:
         return kept() / name
     if Path(name).is_dir():
         return Path(name)
-    if _HUB_ID.fullmatch(name) and settings().allow_hub and not settings().public_demo:
-        return _download(name)
+    if _HUB_ID.fullmatch(name) and settings().hub_allowed:
+        from featcore.encode import hub
+
+        return hub.fetch(name)
     raise UnknownName(
         f"No encoder is called '{name}'. Known: {', '.join(EMBEDDED)}; "
         "or give a folder that holds config.json and model.safetensors, or a hub id such as 'org/model'."
     )
+
+
+def folder_under_roots(typed: str) -> Path:
+    """The checkpoint folder that a person typed on a page, resolved strictly.
+
+    Raises:
+        LoadError: folders are switched off, or it is not there, or it or one of its files lies outside the roots.
+    """
+    roots = settings().roots
+    here = ", ".join(f"'{root}'" for root in roots)
+    if not settings().folders_allowed:
+        raise LoadError("Folders are switched off on this server. Choose an embedded encoder, for example 'text-mini'.")
+    try:
+        folder = Path(typed).expanduser().resolve(strict=True)
+        allowed = [root.resolve() for root in roots]
+        if not any(folder.is_relative_to(root) for root in allowed):
+            raise LoadError(f"'{typed}' lies outside the folders that may be read: {here}. Move the checkpoint there.")
+        for path in folder.rglob("*"):
+            if path.is_symlink() and not any(path.resolve().is_relative_to(root) for root in allowed):
+                raise LoadError(
+                    f"'{typed}/{path.name}' is a link out of the folders that may be read: {here}. Copy it."
+                )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise LoadError(f"'{typed}' is no folder here. Folders are read under {here} (FEATCORE_ROOTS).") from error
+    if not folder.is_dir():
+        raise LoadError(f"'{typed}' is no folder. Name the folder that holds config.json and model.safetensors.")
+    return folder
+
+
+def folders() -> list[Path]:
+    """Checkpoint folders directly under the roots, where the settings allow folders."""
+    if not settings().folders_allowed:
+        return []
+    return [path.parent for root in settings().roots for path in sorted(root.glob("*/config.json"))]
 
 
 def card_of(folder: Path, tower: str = "") -> Card:
@@ -92,6 +128,8 @@ def card_of(folder: Path, tower: str = "") -> Card:
     for needed in (config, weights):
         if not needed.is_file():
             pickled = " Weights as pickles are never opened." if needed is weights else ""
+            if needed is weights and (folder / "model.safetensors.index.json").is_file():
+                pickled = " Weights in several files are not read."
             raise LoadError(f"'{folder.name}' has no {needed.name}.{pickled} Save the checkpoint with safetensors.")
     refuse_code(folder)
     stamps = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in (config, weights))
@@ -144,7 +182,7 @@ def _card(folder: Path, tower: str) -> Card:
         title=folder.name + part if folder.parent == kept() else trained.get("title", folder.name) + part,
         modality=layout.modality,
         family=layout.family,
-        checkpoint=str(folder),
+        checkpoint=str(folder) + part,
         revision=sha256[:12],
         licence=trained.get("licence", "see the checkpoint's own card"),
         parameters=count_parameters(folder / "model.safetensors", weights_of(tower)),
@@ -228,17 +266,3 @@ def _accuracy(trained: dict) -> str:
     if not test:
         return ""
     return f"{test['accuracy']:.1%} of {test['n']:,} (95 % interval {test['low']:.1%} to {test['high']:.1%})"
-
-
-def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        folder = snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.model", "model.safetensors"])
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise LoadError(
-            f"The hub did not give '{name}' ({type(error).__name__}). Check the name and the network, or choose an "
-            f"embedded encoder: {', '.join(EMBEDDED)}."
-        ) from error
-    return Path(folder)

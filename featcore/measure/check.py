@@ -12,8 +12,8 @@ def check(encoder: Encoder, source: Source) -> dict[str, Any]:
 
     Keys: name, family, modality, architecture, provides, not_defined (method to reason), layout, units, positions,
     parameters, weight_bytes, activation_bytes (kept for gradients by one pass), attention_bytes (all layers and
-    heads, float32), flop, notes; receptive_field of convolutions (rows and columns of pixels that the middle cell
-    reads).
+    heads, float32), flop, blocks (by layer), notes; receptive_field of convolutions (rows and columns of pixels that
+    the middle cell reads).
 
     Raises:
         CutError: the encoder cannot read the source.
@@ -49,8 +49,30 @@ def check(encoder: Encoder, source: Source) -> dict[str, Any]:
         "activation_bytes": encoder.activation_bytes(sample),
         "attention_bytes": 0 if encoding.attention is None else encoding.attention.nbytes,
         "flop": counter.get_total_flops(),
+        "blocks": blocks(encoder, counter.get_flop_counts()),
         "notes": list(sample.notes),
     }
+
+
+def blocks(encoder: Encoder, counts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Name, parameters and FLOP of every layer, and of all that is in no layer; both add up to the whole model."""
+    import torch
+
+    model, root = encoder.model, type(encoder.model).__name__
+    stacks = [(name, each) for name, each in model.named_modules() if isinstance(each, torch.nn.ModuleList)]
+    flop = {name: sum(each.values()) for name, each in counts.items()}
+    name, stack = max(stacks, key=lambda found: sum(w.numel() for w in found[1].parameters()), default=("", ()))
+    found = [
+        {
+            "name": f"layer {index + 1}",
+            "parameters": sum(weight.numel() for weight in layer.parameters()),
+            "flop": flop.get(f"{root}.{name}.{index}", 0),
+        }
+        for index, layer in enumerate(stack)
+    ]
+    whole = {"parameters": sum(weight.numel() for weight in model.parameters()), "flop": flop.get("Global", 0)}
+    rest = {key: total - sum(block[key] for block in found) for key, total in whole.items()}
+    return [*found, {"name": "embedding and head", **rest}]
 
 
 def receptive_field(encoder: Encoder, sample: Sample) -> tuple[int, int]:

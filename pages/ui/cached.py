@@ -90,16 +90,24 @@ def shipped() -> Any:
     return Store(settings().assets / "runs", read_only=True)
 
 
-def encoder(card: Card) -> Any:
-    """The loaded encoder of a card; few are kept, all sessions share them."""
-    return _encoder(card.checkpoint, card.weights_sha256)
-
-
-@st.cache_resource(max_entries=settings().max_encoders, show_spinner=False)
-def _encoder(checkpoint: str, weights_sha256: str) -> Any:
+@contextmanager
+def encoder(card: Card) -> Iterator[Any]:
+    """The loaded encoder of a card while it is used; few are kept, all sessions share them."""
     import featcore as fc
+    from featcore.encode.device import pick_dtype
 
-    return fc.load(checkpoint)
+    size = card.parameters * pick_dtype().itemsize
+    key = f"{card.checkpoint} {card.weights_sha256}"
+    with shelf().borrow(key, size, lambda: fc.load(card.checkpoint)) as loaded:
+        yield loaded
+
+
+@st.cache_resource(show_spinner=False)
+def shelf() -> Any:
+    """Every encoder that is loaded on this server."""
+    from featcore.encode.shelf import Shelf
+
+    return Shelf(settings().max_encoders, settings().max_encoder_bytes)
 
 
 @st.cache_resource(show_spinner=False)
@@ -121,8 +129,8 @@ def encoded(card: Card, source: Source) -> Encoding:
     from featcore.runs import encoding_question
 
     def compute(progress: Callable) -> Encoding:
-        loaded = encoder(card)
-        return loaded.encode(loaded.prepare(source))
+        with encoder(card) as loaded:
+            return loaded.encode(loaded.prepare(source))
 
     return fetch(encoding_question(card, source), compute, f"Encoding with {card.title}")
 
@@ -134,8 +142,8 @@ def explained(card: Card, source: Source, method: str, target: str, knobs: dict[
     def compute(progress: Callable) -> Attribution:
         import featcore as fc
 
-        loaded = encoder(card)
-        return fc.explain(loaded, loaded.prepare(source), method, target, progress, **knobs)
+        with encoder(card) as loaded:
+            return fc.explain(loaded, loaded.prepare(source), method, target, progress, **knobs)
 
     return fetch(attribution_question(card, source, method, target, knobs), compute, f"{method} on {card.title}")
 
@@ -149,7 +157,8 @@ def timed(
     def compute(progress: Callable) -> list[Latency]:
         import featcore as fc
 
-        return fc.latency(encoder(card), source, methods=methods, reread=reread, progress=progress)
+        with encoder(card) as loaded:
+            return fc.latency(loaded, source, methods=methods, reread=reread, progress=progress)
 
     question = latency_question(card, source, methods)
     return fetch(question, compute, f"Timing {card.title}", again=True) if measure else known(digest(question))

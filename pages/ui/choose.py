@@ -1,17 +1,18 @@
 """What pages ask: which input, which encoder, which method with which knobs. Every answer is kept in the address."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from featcore.errors import LimitError, LoadError
+from featcore.errors import Cancelled, LimitError, LoadError
 from featcore.keys import digest
 from featcore.runs import PRESETS, Preset
 from featcore.settings import settings
 from featcore.types import Card, Modality, Source
-from pages.ui.cached import read_source
+from pages.ui.cached import read_source, working
 from pages.ui.show import escape
 
 KINDS: dict[Modality, str] = {"text": "Text", "image": "Picture", "video": "Video"}
@@ -62,15 +63,70 @@ def pick_encoder(prefix: str, modality: Modality | None = None, needs: frozenset
         raise LoadError(
             f"No encoder for {KINDS[modality or 'text']} is in assets/models. Run 'featcore train' for one."
         )
+    more = _offered(modality)
     name = st.selectbox(
         "Encoder",
-        list(cards),
-        format_func=lambda name: cards[name].title,
+        [*cards, *more],
+        format_func=lambda name: cards[name].title if name in cards else more.get(name, name),
         key=f"{prefix}_encoder" if modality is None else f"{prefix}_encoder_{modality}",
         bind="query-params",
-        help="The embedded encoders were trained by this project and run without a network.",
+        accept_new_options=settings().hub_allowed or settings().folders_allowed,
+        help="The embedded encoders were trained by this project and run without a network. Search the list, or type "
+        "a name of the Hugging Face hub (org/model), or a folder under the roots of this server.",
     )
-    return cards[name]
+    return cards[name] if name in cards else _brought(prefix, name, modality, needs)
+
+
+def _offered(modality: Modality | None) -> dict[str, str]:
+    """Folders under the roots and well-known checkpoints of the hub, with what a person should know of them."""
+    from featcore.encode.catalog import folders
+    from featcore.encode.curated import CURATED
+
+    found = {str(folder): f"{folder.name} · folder" for folder in folders()}
+    if settings().hub_allowed:
+        for row in CURATED.values():
+            for name in [part for part, reads in row.parts if row.known and modality in (None, reads)]:
+                about = [
+                    f"{row.parameters / 1e6:.0f} M",
+                    f"{4 * row.parameters / 1e9:.2f} GB",
+                    row.answers,
+                    row.licence,
+                ]
+                about += ["non-commercial"] if row.non_commercial else []
+                about += [] if row.pinned else ["not pinned"]
+                found[name] = f"{name} · {' · '.join(about)}"
+    return found
+
+
+def _brought(prefix: str, name: str, modality: Modality | None, needs: frozenset[str]) -> Card:
+    """The card of a folder or of a hub name; a name that is not here yet is downloaded when a person says so."""
+    from featcore.encode.catalog import card_of, folder_under_roots
+    from featcore.encode.towers import split
+
+    checkpoint, tower = split(name)
+    typed_folder = name[:1] in "/~." or "\\" in name
+    folder = folder_under_roots(checkpoint) if typed_folder else _from_hub(prefix, checkpoint)
+    card = replace(card_of(folder, tower), name=name, title=Path(name).name)
+    if modality not in (None, card.modality):
+        raise LoadError(f"'{name}' reads {KINDS[card.modality].lower()}; choose that kind of input for it.")
+    if needs - card.provides:
+        raise LoadError(
+            f"'{name}' does not provide {', '.join(sorted(needs - card.provides))}. Choose another encoder."
+        )
+    return card
+
+
+def _from_hub(prefix: str, name: str) -> Path:
+    from featcore.encode import hub
+
+    if settings().hub_allowed and (folder := hub.cached(name)) is not None:
+        return folder
+    if settings().hub_allowed:
+        st.caption(f"{escape(name)} is not on this server yet.")
+        if not st.button("Download it", icon=":material/download:", key=f"{prefix}_download"):
+            raise Cancelled("Nothing is downloaded before you say so. Press Download it, or choose another encoder.")
+    with working(digest("download", name), f"Downloading {escape(name)}, bytes") as progress:
+        return hub.fetch(name, progress)
 
 
 def pick_input(prefix: str, modality: Modality, frames: int = 1) -> Picked | None:

@@ -9,7 +9,7 @@ from featcore.types import Attribution, Card, Source
 from pages.ui.cached import drawn, explained
 from pages.ui.choose import Picked, pick_encoder, pick_input, pick_kind, pick_target
 from pages.ui.pane import sentence
-from pages.ui.show import figure, provenance
+from pages.ui.show import escape, figure, provenance
 from pages.ui.units import mark_unit, pick_unit
 
 USUAL = ("integrated_gradients", "occlusion", "attention_rollout", "random")
@@ -79,7 +79,7 @@ def show_methods(prefix: str, one: One, methods: list[str], target: str, common:
             try:
                 found[name] = explained(one.card, source, name, target, {})
             except FeatcoreError as error:
-                st.error(str(error), icon=":material/error:")
+                st.error(escape(str(error)), icon=":material/error:")
     own = {name: draw.Scale.of(each.scores, each.signed) for name, each in found.items()}
     shared = draw.Scale.shared([own[name] for name, each in found.items() if each.signed and each.target is not None])
     marked = st.session_state.get(f"{prefix}_unit")

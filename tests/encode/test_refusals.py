@@ -129,7 +129,7 @@ def test_a_refused_load_leaves_no_thread_behind(tmp_path):
     before = threading.active_count()
     with pytest.raises(LoadError):
         load(str(tiny.break_checkpoint("weights cut short", tmp_path / "cut")), device="cpu")
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused_with_the_figures_before_it_is_read(cases, monkeypatch):

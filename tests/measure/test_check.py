@@ -19,6 +19,9 @@ def test_a_check_names_units_cost_and_what_is_not_defined(cases, name):
     assert found["weight_bytes"] == 4 * found["parameters"]
     assert found["flop"] > 2 * found["parameters"] / 10
     assert found["activation_bytes"] > 0
+    assert sum(block["parameters"] for block in found["blocks"]) == found["parameters"]
+    assert sum(block["flop"] for block in found["blocks"]) == found["flop"]
+    assert len({block["flop"] for block in found["blocks"][:-1]} - {0}) >= 1
     refused = {"resnet": {"attention", "attention_rollout"}, "timesformer": {"attention_rollout"}}
     assert set(found["not_defined"]) >= refused.get(name, set())
     for method, reason in found["not_defined"].items():

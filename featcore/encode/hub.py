@@ -1,0 +1,168 @@
+"""A hub name becomes a folder in the local cache: safetensors, config and vocabulary of one commit, never code."""
+
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillRunning
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from featcore.encode.curated import CURATED, UNPINNED
+from featcore.errors import Cancelled, LimitError, LoadError
+from featcore.settings import settings
+
+WEIGHTS = "model.safetensors"
+FILES = (
+    *("config.json", "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json"),
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
+    *("vocab.txt", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "1_Pooling/config.json"),
+)
+ALTERNATIVE = "Choose an embedded encoder instead, for example 'text-mini'; it needs no network."
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Repository and revision of 'org/model' or 'org/model@revision'; a curated name is pinned where a commit is known.
+
+    Raises:
+        LoadError: the name breaks the rule of Hugging Face for names.
+    """
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    repository, _, revision = name.partition("@")
+    try:
+        validate_repo_id(repository)
+    except HFValidationError as error:
+        raise LoadError(f"'{name}' is no name of the hub: {error} Write it as 'org/model'.") from error
+    if repository.count("/") != 1 or not re.fullmatch(r"[\w.-]*", revision):
+        raise LoadError(f"'{name}' is no name of the hub. Write it as 'org/model' or 'org/model@commit'.")
+    known = CURATED[repository].revision if repository in CURATED else UNPINNED
+    return repository, revision or known
+
+
+def cached(name: str) -> Path | None:
+    """The folder of a name that was downloaded before; asks no network."""
+    from huggingface_hub import try_to_load_from_cache
+
+    repository, revision = split_name(name)
+    found = try_to_load_from_cache(repository, WEIGHTS, revision=revision)  # the weights come last
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def fetch(name: str, progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
+    """The folder of a name, downloaded where it is not there yet; `progress` gets bytes done and in all.
+
+    `HF_TOKEN` is read from the environment and sent to the hub only. `progress` is called from this thread and may
+    raise to stop; what was downloaded so far is taken up again the next time.
+
+    Raises:
+        LoadError: the hub is not allowed or not reachable, or the repository has no safetensors.
+        LimitError: the weights are larger than the settings allow.
+    """
+    repository, revision = split_name(name)
+    if not settings().hub_allowed:
+        raise LoadError(f"Names of the hub, such as '{name}', are switched off on this server. {ALTERNATIVE}")
+    if _COMMIT.fullmatch(revision) and (folder := cached(name)):
+        return folder
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        return _download(repository, revision, progress)
+    except GatedRepoError as error:
+        reason = "its licence must be accepted on the hub first, and HF_TOKEN set where the server starts"
+        raise LoadError(f"The hub did not give '{name}': {reason}. {ALTERNATIVE}") from error
+    except RevisionNotFoundError as error:
+        raise LoadError(f"The hub did not give '{name}': it has no revision '{revision}'. {ALTERNATIVE}") from error
+    except RepositoryNotFoundError as error:
+        raise LoadError(
+            f"The hub did not give '{name}': no public repository has that name. Check it. {ALTERNATIVE}"
+        ) from error
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError, _httpx_error()) as error:
+        if (folder := cached(name)) is not None:
+            return folder
+        raise LoadError(
+            f"The hub did not give '{name}': it cannot be reached ({type(error).__name__}). {ALTERNATIVE} "
+            "That is an embedded encoder."
+        ) from error
+
+
+def _httpx_error() -> type[Exception]:
+    """The base of all errors of the client that huggingface_hub speaks through."""
+    import httpx2
+
+    return httpx2.HTTPError
+
+
+def _download(repository: str, revision: str, progress: Callable[[int, int], None]) -> Path:
+    from huggingface_hub import HfApi
+
+    token = os.environ.get("HF_TOKEN") or False  # never a token that somebody left on this machine
+    api = HfApi(token=token)
+    info = api.model_info(repository, revision=revision, files_metadata=True)
+    assert info.sha is not None
+    sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+    if WEIGHTS not in sizes:
+        raise LoadError(
+            f"'{repository}' has no {WEIGHTS} at revision '{revision}'. Weights as pickles are never opened, and "
+            f"weights in several files are not read. {ALTERNATIVE}"
+        )
+    limit = settings().max_download_bytes
+    if sizes[WEIGHTS] > limit:
+        raise LimitError(
+            f"The weights of '{repository}' have {sizes[WEIGHTS] / 1e9:.2f} GB; the limit is {limit / 1e9:.2f} GB "
+            "(FEATCORE_MAX_DOWNLOAD_BYTES). Choose a smaller encoder."
+        )
+    wanted = [name for name in (*FILES, WEIGHTS) if name in sizes]
+    total, counted, stop = sum(sizes[name] for name in wanted), _Counted(), Event()
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(_files, repository, info.sha, wanted, token, _bar(counted, stop))
+        try:
+            while True:
+                progress(min(counted.done, total), total)
+                try:
+                    return job.result(timeout=0.1)
+                except StillRunning:
+                    continue
+        finally:
+            stop.set()  # whoever leaves early, by an error or by a click, takes the download along
+
+
+def _files(repository: str, commit: str, wanted: list[str], token: Any, bar: Any) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    paths = [Path(hf_hub_download(repository, name, revision=commit, token=token, tqdm_class=bar)) for name in wanted]
+    return paths[-1].parent
+
+
+class _Counted:
+    """Bytes that arrived so far."""
+
+    done = 0
+
+
+def _bar(counted: _Counted, stop: Event) -> type:
+    from tqdm.auto import tqdm
+
+    class Bar(tqdm):
+        """Counts instead of drawing, and stops the download when it is asked to."""
+
+        def __init__(self, *args: Any, **more: Any) -> None:
+            more.pop("name", None)
+            super().__init__(*args, **(more | {"disable": True}))
+            counted.done += int(more.get("initial") or 0)
+
+        def update(self, n: float | None = 1) -> None:
+            if stop.is_set():
+                raise Cancelled("The download was stopped; what is here already is taken up the next time.")
+            counted.done += int(n or 0)
+
+    return Bar

@@ -1,0 +1,65 @@
+"""What the page Model shows: the card, parameters and FLOPs by block, and what is not defined."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from featcore.types import Card
+from pages.ui.cached import drawn, encoder, fetch
+from pages.ui.show import escape, figure, notes
+
+
+def checked(card: Card) -> dict[str, Any]:
+    """What `featcore check` finds on the first sample of the encoder's kind."""
+
+    def compute(progress: Callable) -> dict[str, Any]:
+        import featcore as fc
+        from featcore.measure.check import check
+
+        example = fc.samples(card.modality)[0]
+        source = example.load(frames=card.input_size[0]) if card.modality == "video" else example.load()
+        with encoder(card) as loaded:
+            return check(loaded, source)
+
+    return fetch({"what": "check", "weights": card.weights_sha256, "family": card.family}, compute, "Checking")
+
+
+def show_model(prefix: str, card: Card) -> None:
+    """The card, then the bars, then what is not defined."""
+    import numpy as np
+
+    from featcore import draw
+
+    found = checked(card)
+    layout = found["layout"]
+    st.dataframe(
+        {
+            "": ["Family", "Class", "Licence", "Revision", "Parameters", "Sees", "Before the units", "Units", "Memory"],
+            card.title: [
+                card.family,
+                found["architecture"],
+                card.licence,
+                card.revision,
+                f"{found['parameters']:,}",
+                " x ".join(map(str, card.input_size)),
+                ", ".join(layout["before"]) or "nothing",
+                f"{found['units']} at {found['positions']} positions",
+                f"{found['weight_bytes'] / 1e6:.1f} MB, {found['activation_bytes'] / 1e6:.1f} MB more for gradients",
+            ],
+        },
+        hide_index=True,
+        alt="What the encoder is, how large it is and what it sees",
+    )
+    names = [block["name"] for block in found["blocks"]]
+    for column, key, title in zip(st.columns(2), ("parameters", "flop"), ("Parameters", "FLOP of a pass"), strict=True):
+        with column:
+            st.subheader(f"{title} by block")
+            values = np.array([float(block[key]) for block in found["blocks"]])
+            figure(drawn(draw.bars, names, values, name=title), f"{prefix}_{key}", f"{key}-by-block")
+    st.subheader("Not defined for it")
+    for reason in found["not_defined"].values():
+        st.markdown(f"- {escape(reason)}")
+    if not found["not_defined"]:
+        st.caption("Every method is defined for this encoder.")
+    notes(tuple(found["notes"]))
