@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from featcore.draw.curves import bars, concentration, prediction
     from featcore.draw.frame import fragments
     from featcore.draw.latency import stages
+    from featcore.draw.layout import sequence
     from featcore.draw.meta import config, escape
     from featcore.draw.picture import Picture
     from featcore.draw.pixels import clip_webm, overlay_pixels
@@ -29,6 +30,7 @@ HOME = {
     "curves": ("bars", "concentration", "prediction"),
     "frame": ("fragments",),
     "latency": ("stages",),
+    "layout": ("sequence",),
     "training": ("confusion", "ladder", "learning"),
     "meta": ("config", "escape"),
     "picture": ("Picture",),
@@ -62,6 +64,7 @@ __all__ = [
     "percentiles",
     "prediction",
     "profile",
+    "sequence",
     "stages",
     "strip",
     "timeline",

@@ -36,6 +36,9 @@ def check(encoder: Encoder, source: Source) -> dict[str, Any]:
         "layout": {
             "before": list(layout.before(card.config)),
             "reads": [name for name, weight in zip(encoding.sequence, encoding.reading, strict=True) if weight],
+            "sequence": list(encoding.sequence),
+            "at": sample.positions.tolist(),
+            "reading": encoding.reading.tolist(),
             "attention": layout.attention,
             "grid": sample.units.grid,
             "input_size": list(card.input_size),

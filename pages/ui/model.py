@@ -42,7 +42,7 @@ def show_model(prefix: str, card: Card) -> None:
                 card.licence,
                 card.revision,
                 f"{found['parameters']:,}",
-                " x ".join(map(str, card.input_size)),
+                _sees(card),
                 ", ".join(layout["before"]) or "nothing",
                 f"{found['units']} at {found['positions']} positions",
                 f"{found['weight_bytes'] / 1e6:.1f} MB, {found['activation_bytes'] / 1e6:.1f} MB more for gradients",
@@ -51,15 +51,26 @@ def show_model(prefix: str, card: Card) -> None:
         hide_index=True,
         alt="What the encoder is, how large it is and what it sees",
     )
+    st.subheader("Where its units stand")
+    strip = drawn(draw.sequence, layout["sequence"], np.array(layout["at"]), np.array(layout["reading"]))
+    figure(strip, f"{prefix}_sequence", "sequence", caption=strip.alt)
     names = [block["name"] for block in found["blocks"]]
-    for column, key, title in zip(st.columns(2), ("parameters", "flop"), ("Parameters", "FLOP of a pass"), strict=True):
+    for column, key, title in zip(st.columns(2), ("parameters", "flop"), ("Parameters", "FLOP"), strict=True):
         with column:
             st.subheader(f"{title} by block")
-            values = np.array([float(block[key]) for block in found["blocks"]])
-            figure(drawn(draw.bars, names, values, name=title), f"{prefix}_{key}", f"{key}-by-block")
+            values = np.array([block[key] / 1e6 for block in found["blocks"]])
+            figure(drawn(draw.bars, names, values, name=f"{title}, million"), f"{prefix}_{key}", f"{key}-by-block")
     st.subheader("Not defined for it")
     for reason in found["not_defined"].values():
         st.markdown(f"- {escape(reason)}")
     if not found["not_defined"]:
         st.caption("Every method is defined for this encoder.")
     notes(tuple(found["notes"]))
+
+
+def _sees(card: Card) -> str:
+    """The largest input, in words."""
+    if card.modality == "text":
+        return f"up to {card.input_size[0]} tokens, special ones included"
+    frames, rows, columns = card.input_size
+    return f"{columns} x {rows} pixels" + (f" in {frames} frames" if frames > 1 else "")

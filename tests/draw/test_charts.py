@@ -116,3 +116,12 @@ def test_a_ladder_names_every_step_with_its_accuracy_and_interval():
     assert bars.y[1] == "&lt;b&gt;high"
     assert list(bars.error_x.array) == pytest.approx([0.06, 0.01])
     assert list(bars.error_x.arrayminus) == pytest.approx([0.05, 0.02])
+
+
+def test_a_sequence_shows_where_units_stand_and_what_is_read():
+    figure = draw.sequence(["[CLS]", "<b>", "x"], np.array([1, 2]), np.array([1.0, 0, 0]))
+    special, units = figure.data
+    assert (list(special.x), list(units.x)) == ([0], [1, 2])
+    assert (list(special.marker.line.width), list(units.marker.line.width)) == ([2], [0, 0])
+    assert "&lt;b&gt;" in units.hovertext[0]
+    assert "3 positions, 2 of them units; the classifier reads 1" in figure.alt
