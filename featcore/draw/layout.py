@@ -62,6 +62,7 @@ def sequence(
     figure.update_layout(
         xaxis=ruled(range=[-0.6, EACH_ROW - 0.4], showgrid=False, showticklabels=False, visible=False),
         yaxis=ruled(range=[rows - 0.4, -0.6], showgrid=False, showticklabels=False, visible=False),
+        showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
     )
     read = int(np.count_nonzero(reading))
