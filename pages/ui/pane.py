@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from featcore.encode.layouts import layout_of
 from featcore.types import Attribution, Card, Encoding, Modality
 from pages.ui.cached import drawn, encoded, explained
 from pages.ui.choose import Picked, pick_encoder, pick_input, pick_kind
@@ -109,6 +110,12 @@ class Pane:
             st.info(escape(self.encoding.why_no_attention))
             return
         depth = len(self.encoding.attention)
+        kind = layout_of(self.card.family).attention if self.card is not None else "full"
+        if layer == 0 and kind not in ("full", "causal"):
+            st.info(
+                f"Rollout is not defined here: attention is {kind}, so the layers cannot be multiplied. Choose one."
+            )
+            return
         if layer == 0:
             row = rollout_scores(self.encoding)
         else:
