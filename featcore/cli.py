@@ -37,7 +37,7 @@ BAR = 24
 
 @app.command()
 def encoders(as_json: Json = False) -> None:
-    """The embedded encoders."""
+    """The embedded encoders, those kept here, well-known ones of the hub, and the families that load."""
     import featcore as fc
     from featcore.encode.curated import CURATED
     from featcore.encode.layouts import LAYOUTS
@@ -74,9 +74,10 @@ def check(
 
     with in_words():
         from featcore.measure.check import check as run
+        from featcore.runs import first_sample
 
         loaded = fc.load(encoder)
-        found = run(loaded, read_source(loaded.card, text, image, video, file) or read_sample(loaded.card))
+        found = run(loaded, read_source(loaded.card, text, image, video, file) or first_sample(loaded.card))
     if as_json:
         return write_json(found)
     layout = found["layout"]
@@ -201,6 +202,7 @@ def latency(
 ) -> None:
     """Wall time by stage; a sample of ours where no input is given."""
     import featcore as fc
+    from featcore.runs import first_sample
 
     with in_words(), progress() as tell:
         loaded = fc.load(encoder, device, dtype)
@@ -208,7 +210,7 @@ def latency(
 
         def read() -> "Source":
             given = read_source(card, text, image, video, file)
-            return read_sample(card) if given is None else given
+            return first_sample(card) if given is None else given
 
         # Text on the command line and samples made in memory have no file that could be decoded again.
         reread = read if any((image, video, file)) else None
@@ -344,14 +346,6 @@ def read_source(
         # An encoder of pictures or text will say itself that it cannot read a clip.
         return fc.read_video(video or file, frames=card.input_size[0] if card.modality == "video" else 1)
     return None if file is None else fc.read_text(file)
-
-
-def read_sample(card: "Card") -> "Source":
-    """The first sample of the encoder's modality."""
-    import featcore as fc
-
-    example = fc.samples(card.modality)[0]
-    return example.load(frames=card.input_size[0]) if card.modality == "video" else example.load()
 
 
 def read_knobs(method: str, pairs: list[str]) -> dict[str, Any]:

@@ -66,6 +66,13 @@ def read_sample(name: str, card: Card) -> Source:
     return example.load(frames=card.input_size[0]) if card.modality == "video" else example.load()
 
 
+def first_sample(card: Card) -> Source:
+    """The first sample of the encoder's modality."""
+    import featcore as fc
+
+    return read_sample(fc.samples(card.modality)[0].name, card)
+
+
 def preset_panes() -> Iterator[Pane]:
     """Every pane of every preset, once."""
     yield from dict.fromkeys(pane for preset in PRESETS for pane in (preset.left, preset.right))

@@ -216,6 +216,11 @@ class Target:
     against: int | None = None
     reference: tuple[float, ...] = field(default=(), repr=False)
 
+    @property
+    def of_vector(self) -> bool:
+        """Whether it is a number of the pooled vector and not of class scores."""
+        return self.kind in ("norm", "similarity")
+
     def __str__(self) -> str:
         return f"{self.kind} {'to' if self.kind == 'similarity' else 'of'} '{self.label}'"
 

@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from featcore.encode.depth import blocks, shortened
 from featcore.encode.device import describe, device_lock, dtype_name
 from featcore.encode.layouts import Layout
-from featcore.encode.maps import across_frames, across_times, across_windows
+from featcore.encode.maps import across_frames, across_times, across_windows, cells
 from featcore.encode.probes import asking, over_time, watching
 from featcore.encode.stems import Stem
 from featcore.errors import NotDefined
@@ -276,7 +276,7 @@ class Encoder:
     def _rows(self, states: tuple[Tensor, ...]) -> Float[Tensor, "l s d"]:
         """One row a position for each layer; of feature maps only the last has the units' grid."""
         if self.layout.cells:
-            return _cells(states[-1])
+            return cells(states[-1])
         return torch.stack(tuple(states))[:, 0]
 
     def _run(self, sample: Sample, embedded: Float[Tensor, "b m d"], attention: str = "sdpa", **asked: Any) -> Any:
@@ -304,7 +304,7 @@ class Encoder:
                     return output[name]
         rows = getattr(output, "last_hidden_state", None)
         rows = output.hidden_states[-1] if rows is None else rows
-        rows = _cells(rows) if self.layout.cells else rows
+        rows = cells(rows) if self.layout.cells else rows
         return torch.from_numpy(self._reading(sample, rows.shape[1])).to(rows.device, rows.dtype) @ rows
 
     def _reading(self, sample: Sample, length: int) -> Float[np.ndarray, " s"]:
@@ -335,8 +335,3 @@ class Encoder:
         if self._fuses:
             return "This pass ran with fused attention, which keeps no weights."
         return "This pass kept no attention weights; this family has no fused attention that would save time by it."
-
-
-def _cells(rows: Tensor) -> Float[Tensor, "b s d"]:
-    """A feature map as one row a cell, in reading order; what has rows already stays."""
-    return rows.flatten(2).transpose(1, 2) if rows.ndim == 4 else rows

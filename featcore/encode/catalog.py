@@ -158,8 +158,7 @@ def _card(folder: Path, tower: str) -> Card:
         )
     config = of_tower(config, tower, folder.name)
     layout = layout_of(str(config.get("model_type", "unknown")), folder.name)
-    if layout.family == "vjepa2":
-        config |= {"image_size": config.get("crop_size", 256), "num_frames": config.get("frames_per_clip", 64)}
+    config |= {ours: config[theirs] for theirs, ours in layout.spelled if theirs in config}
     if layout.cells or layout.any_size:  # the processor says which size they get
         config["image_size"] = _processed_size(folder)
     elif layout.modality != "text" and not ("image_size" in config and {"patch_size", "tubelet_size"} & config.keys()):

@@ -32,6 +32,7 @@ class Layout:
         cells: units are the cells of the last feature map (and their pixels stand in for them).
         projected: an encoder without classes gives a vector that the model itself projects, not one of its rows.
         filled: texts are filled up to the full length with padding that the model sees.
+        spelled: names in the config for what other families call image_size and num_frames.
         input_name: what the model and its processor call the pixels.
         time_fastest: neighbours in the sequence are neighbours in time, not in a row of the picture.
         square: transformers' class takes square pictures only.
@@ -49,6 +50,7 @@ class Layout:
     cells: bool = False
     projected: bool = False
     filled: bool = False
+    spelled: tuple[tuple[str, str], ...] = ()
     input_name: str = "pixel_values"
     time_fastest: bool = False
     square: bool = False
@@ -128,6 +130,10 @@ class Layout:
         if groups < heads:  # several queries share the keys and values of their group
             columns = tuple(f"head {at + 1} (group {at * groups // heads + 1})" for at in range(heads))
         return rows, columns
+
+    def map_count(self, layers: int) -> int:
+        """Maps of attention in an Encoding of a model of so many layers."""
+        return 2 * layers if self.attention == "spatial" else layers
 
     def windows(self, config: dict) -> list[tuple[int, int, int, int]]:
         """For each stage: rows and columns of cells, side of a window, and how far the last layer's windows are moved.
@@ -221,7 +227,14 @@ LAYOUTS: dict[str, Layout] = {
         # Time is the slowest axis: index = t * (y x) + y * x_cells + x.
         Layout("videomae", "video", readout="config", baselines=_PIXELS),
         Layout("vivit", "video", prefix=("[CLS]",), baselines=_PIXELS),
-        Layout("vjepa2", "video", readout="config", baselines=_PIXELS, input_name="pixel_values_videos", square=True),
+        Layout(
+            *("vjepa2", "video"),
+            readout="config",
+            baselines=_PIXELS,
+            spelled=(("crop_size", "image_size"), ("frames_per_clip", "num_frames")),
+            input_name="pixel_values_videos",
+            square=True,
+        ),
         # Attention in turn over time and over the picture; what is returned is that over the picture, frame by frame.
         Layout(
             *("timesformer", "video"),

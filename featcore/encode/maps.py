@@ -1,8 +1,13 @@
-"""Attention that a model computes on parts of its sequence, put together to one map over all of it."""
+"""What a model computes on parts of its sequence, put together: attention as one map, feature maps as rows."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+
+def cells(rows: Tensor) -> Float[Tensor, "b s d"]:
+    """A feature map as one row a cell, in reading order; what has rows already stays."""
+    return rows.flatten(2).transpose(1, 2) if rows.ndim == 4 else rows
 
 
 def across_frames(

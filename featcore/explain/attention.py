@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from featcore.encode.layouts import layout_of
 from featcore.errors import NotDefined
 from featcore.explain.base import METHODS, Progress, knob, without_passes
-from featcore.types import Attribution, Encoding, Sample, Target
+from featcore.types import Attribution, Card, Encoding, Sample, Target
 
 if TYPE_CHECKING:
     from featcore.encode.base import Encoder
@@ -20,8 +21,7 @@ def attention_scores(encoding: Encoding, layer: int = -1, head: int = -1) -> np.
     """Float[s]: attention that each position receives from what the classifier reads: one position, or the mean over
     those it averages. head -1 is the mean over heads."""
     maps = _maps(encoding)
-    if not -len(maps) <= layer < len(maps):
-        raise NotDefined(f"Layer {layer} does not exist; the encoder has {len(maps)}, counted from 0 (-1 is the last).")
+    check_layer(layer, len(maps))
     if not -1 <= head < maps.shape[1]:
         raise NotDefined(f"Head {head} does not exist; the encoder has {maps.shape[1]}, counted from 0 (-1: mean).")
     weights = maps[layer].mean(0) if head == -1 else maps[layer, head]
@@ -46,6 +46,23 @@ def _maps(encoding: Encoding) -> np.ndarray:
     if encoding.attention is None:
         raise NotDefined(f"There is no attention to show: {encoding.why_no_attention}")
     return encoding.attention
+
+
+def not_square(title: str, card: Card) -> str:
+    """Why the layers of an encoder are no square maps over the same positions; "" where they are."""
+    kind = layout_of(card.family).attention
+    if kind in ("full", "causal"):
+        return ""
+    return (
+        f"{title} is not defined for '{card.name}': its attention is {kind}, "
+        "so its layers are not square matrices over the same positions. Choose occlusion or a gradient method."
+    )
+
+
+def check_layer(layer: int, layers: int) -> None:
+    """Refuse a layer that the encoder does not have."""
+    if not -layers <= layer < layers:
+        raise NotDefined(f"Layer {layer} does not exist; the encoder has {layers}, counted from 0 (-1 is the last).")
 
 
 @METHODS
@@ -90,13 +107,7 @@ class Rollout:
 
     @staticmethod
     def refusal(encoder: Encoder) -> str:
-        """Why the layers of an encoder cannot be multiplied; "" where they can."""
-        if encoder.layout.attention in ("full", "causal"):
-            return ""
-        return (
-            f"Rollout is not defined for '{encoder.card.name}': its attention is {encoder.layout.attention}, "
-            "so its layers are not square matrices over the same positions. Choose occlusion or a gradient method."
-        )
+        return not_square("Rollout", encoder.card)
 
     def passes(self, sample: Sample) -> int:
         return 1

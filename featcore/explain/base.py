@@ -147,6 +147,11 @@ def read_vector(vectors: Tensor, target: Target) -> Tensor:
     return vectors @ reference / (vectors.norm(dim=-1) * reference.norm())
 
 
+def read(answer: Tensor, target: Target) -> Tensor:
+    """Float[b]: the explained output, of logits[b k] or, where the target is of the vector, of vectors[b d]."""
+    return read_vector(answer, target) if target.of_vector else read_target(answer, target)
+
+
 def similarity(encoder: Encoder, sample: Sample) -> Target:
     """The target "how alike is an input to this one", for any encoder, with or without a classifier."""
     import torch
@@ -169,10 +174,8 @@ class Explained:
 
     def __call__(self, embedded: Tensor) -> Tensor:
         self.progress(self.passes, self.total)
-        if self.target.kind in ("norm", "similarity"):
-            scores = read_vector(self.encoder.pooled(self.sample, embedded), self.target)
-        else:
-            scores = read_target(self.encoder.logits(self.sample, embedded), self.target)
+        answer = self.encoder.pooled if self.target.of_vector else self.encoder.logits
+        scores = read(answer(self.sample, embedded), self.target)
         self.passes += len(embedded)
         return scores
 
@@ -183,11 +186,9 @@ class Explained:
         self.progress(self.passes, self.total)
         with torch.enable_grad():
             states = self.encoder.states(self.sample, embedded, layers)
-            if self.target.kind in ("norm", "similarity"):
-                scores = read_vector(states.pooled, self.target)
-            else:
-                assert states.logits is not None
-                scores = read_target(states.logits, self.target)
+            answer = states.pooled if self.target.of_vector else states.logits
+            assert answer is not None
+            scores = read(answer, self.target)
         self.passes += len(embedded)
         return scores, states
 

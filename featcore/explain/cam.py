@@ -125,9 +125,9 @@ def one_position(encoder: Encoder, sample: Sample) -> str | None:
 
 def vectors_of(encoder: Encoder, sample: Sample, hidden: Tensor) -> Tensor:
     """Float[b n d]: the units' vectors of one layer; of feature maps all cells, as fine as the layer is."""
-    if encoder.layout.cells:
-        return hidden.flatten(2).transpose(1, 2) if hidden.ndim == 4 else hidden
-    return hidden[:, sample.positions]
+    from featcore.encode.maps import cells
+
+    return cells(hidden) if encoder.layout.cells else hidden[:, sample.positions]
 
 
 def weighed(encoder: Encoder, sample: Sample, hidden: Tensor, grad: Tensor) -> Tensor:

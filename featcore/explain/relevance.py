@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from featcore.errors import NotDefined
+from featcore.explain.attention import check_layer, not_square
 from featcore.explain.base import METHODS, Explained, Progress, attribute, knob, leaf
 from featcore.types import Attribution, Sample, Target
 
@@ -17,21 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from featcore.encode.base import Encoder
-
-
-def not_square(title: str, encoder: Encoder) -> str:
-    """Why the layers of an encoder are no square maps over the same positions; "" where they are."""
-    if encoder.layout.attention in ("full", "causal"):
-        return ""
-    return (
-        f"{title} is not defined for '{encoder.card.name}': its attention is {encoder.layout.attention}, "
-        "so its layers are not square matrices over the same positions. Choose occlusion or a gradient method."
-    )
-
-
-def check_layer(layer: int, layers: int) -> None:
-    if not -layers <= layer < layers:
-        raise NotDefined(f"Layer {layer} does not exist; the encoder has {layers}, counted from 0 (-1 is the last).")
 
 
 def gradients_of(score: Tensor, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -76,7 +61,7 @@ class Relevance:
                 f"Relevance is not defined for '{encoder.card.name}': a learned query reads its units, so the "
                 "product of its layers has no row that is read. Choose LeGrad, occlusion or a gradient method."
             )
-        return not_square("Relevance", encoder)
+        return not_square("Relevance", encoder.card)
 
     def passes(self, sample: Sample) -> int:
         return 2
@@ -114,7 +99,7 @@ class LeGrad:
 
     @staticmethod
     def refusal(encoder: Encoder) -> str:
-        return not_square("LeGrad", encoder)
+        return not_square("LeGrad", encoder.card)
 
     def passes(self, sample: Sample) -> int:
         return 2  # and one more for each layer, which the sample does not know
@@ -156,7 +141,7 @@ class AttentionTimesGradient:
 
     @staticmethod
     def refusal(encoder: Encoder) -> str:
-        return not_square("Attention x gradient", encoder)
+        return not_square("Attention x gradient", encoder.card)
 
     def passes(self, sample: Sample) -> int:
         return 2

@@ -13,7 +13,7 @@ def check(encoder: Encoder, source: Source) -> dict[str, Any]:
     Keys: name, family, modality, architecture, provides, not_defined (method to reason), layout, units, positions,
     parameters, weight_bytes, activation_bytes (kept for gradients by one pass), attention_bytes (all layers and
     heads, float32), flop, blocks (by layer), notes; receptive_field of convolutions (rows and columns of pixels that
-    the middle cell reads).
+    the middle cell reads); input and provenance say on what and how it was counted.
 
     Raises:
         CutError: the encoder cannot read the source.
@@ -53,6 +53,8 @@ def check(encoder: Encoder, source: Source) -> dict[str, Any]:
         "attention_bytes": 0 if encoding.attention is None else encoding.attention.nbytes,
         "flop": counter.get_total_flops(),
         "blocks": blocks(encoder, counter.get_flop_counts()),
+        "input": source.name,
+        "provenance": encoding.provenance,
         "notes": list(sample.notes),
     }
 

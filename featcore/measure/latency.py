@@ -130,7 +130,7 @@ def _stage(
     tell: Callable[[float], None],
 ) -> Iterator[Latency]:
     device = encoder.device
-    with device_lock(device).alone(f"{stage} of {encoder.card.title}"):
+    with device_lock(device).alone(stage):  # who waits reads this; whose encoder it is concerns nobody
         disturbed = watch()
         timing = timed(call, lambda: synchronise(device), budget_s, MOST, tell, watch=stopwatch(device))
         words = disturbed()

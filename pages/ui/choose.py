@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from featcore.encode.layouts import layout_of
 from featcore.errors import Cancelled, LimitError, LoadError
 from featcore.keys import digest
 from featcore.runs import PRESETS, Preset
@@ -311,7 +312,11 @@ def _apply(preset: Preset) -> None:
 
 
 def _layers(card: Card) -> int:
-    return int(card.config.get("num_hidden_layers") or card.config.get("n_layers") or card.config.get("n_layer", 1))
+    if "attention" not in card.provides:
+        return 1
+    config = card.config
+    layers = config.get("num_hidden_layers") or config.get("n_layers") or config.get("n_layer")
+    return layout_of(card.family).map_count(int(layers or len(config.get("depths", [1]))))
 
 
 def _heads(card: Card) -> int:

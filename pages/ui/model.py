@@ -7,20 +7,18 @@ import streamlit as st
 
 from featcore.types import Card
 from pages.ui.cached import drawn, encoder, fetch
-from pages.ui.show import escape, figure, notes
+from pages.ui.show import escape, figure, notes, provenance
 
 
 def checked(card: Card) -> dict[str, Any]:
     """What `featcore check` finds on the first sample of the encoder's kind."""
 
     def compute(progress: Callable) -> dict[str, Any]:
-        import featcore as fc
         from featcore.measure.check import check
+        from featcore.runs import first_sample
 
-        example = fc.samples(card.modality)[0]
-        source = example.load(frames=card.input_size[0]) if card.modality == "video" else example.load()
         with encoder(card) as loaded:
-            return check(loaded, source)
+            return check(loaded, first_sample(card))
 
     return fetch({"what": "check", "weights": card.weights_sha256, "family": card.family}, compute, "Checking")
 
@@ -65,6 +63,8 @@ def show_model(prefix: str, card: Card) -> None:
         st.markdown(f"- {escape(reason)}")
     if not found["not_defined"]:
         st.caption("Every method is defined for this encoder.")
+    counted = f"FLOP counted by PyTorch in one pass of '{found['input']}', attention written out"
+    provenance(found["provenance"], counted)
     notes(tuple(found["notes"]))
 
 

@@ -102,19 +102,18 @@ class Pane:
     def show_attention(self, layer: int, head: int) -> None:
         """Attention that each unit receives from the position the classifier reads; layer 0 is the rollout."""
         from featcore import draw
-        from featcore.explain.attention import attention_scores, rollout_scores
+        from featcore.explain.attention import attention_scores, not_square, rollout_scores
 
         if self.encoding is None or self.picked is None:
             return
         if self.encoding.attention is None:
             st.info(escape(self.encoding.why_no_attention))
             return
+        assert self.card is not None
         depth = len(self.encoding.attention)
-        kind = layout_of(self.card.family).attention if self.card is not None else "full"
-        if layer == 0 and kind not in ("full", "causal"):
-            st.info(
-                f"Rollout is not defined here: attention is {kind}, so the layers cannot be multiplied. Choose one."
-            )
+        names, _ = layout_of(self.card.family).map_names(self.card.config, *self.encoding.attention.shape[:2])
+        if layer == 0 and (refused := not_square("Rollout", self.card)):
+            st.info(escape(refused))
             return
         if layer == 0:
             row = rollout_scores(self.encoding)
@@ -122,7 +121,7 @@ class Pane:
             row = attention_scores(self.encoding, min(layer, depth) - 1, head)
         scores = row[self.encoding.positions]
         reader = "the class position" if self.encoding.readout is not None else "what the classifier averages"
-        shown = "rolled through all layers" if layer == 0 else f"layer {min(layer, depth)} of {depth}"
+        shown = "rolled through all layers" if layer == 0 else names[min(layer, depth) - 1]
         special = 1 - scores.sum() / row.sum()
         figure(
             drawn(

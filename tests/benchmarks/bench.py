@@ -1,4 +1,4 @@
-"""What featcore adds to the libraries below it, as ratios; run by hand: `python -m tests.benchmarks.bench [blocks]`."""
+"""What featcore adds to the libraries below it, as ratios; by hand: `python -m tests.benchmarks.bench [most blocks]`."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from captum.attr import IntegratedGradients
 from torch import Tensor
@@ -14,14 +15,26 @@ import featcore as fc
 from featcore.encode.device import describe
 from featcore.explain import explain
 from featcore.explain.base import resolve_target
-from tests.benchmarks.ratios import Ratio, compare
+from featcore.measure.pairs import Paired, compare
+from featcore.runs import first_sample
 
 NAMES = ("text-mini", "image-mini", "video-mini")
 STEPS = 32
 GOAL_ENCODE, GOAL_ATTRIBUTION = 1.05, 1.05
+BUDGET_S = 60.0
 
 
-def encode_over_forward(encoder: Any, sample: Any, blocks: int) -> Ratio:
+def line(found: Paired, goal: float) -> str:
+    """A comparison in one line, judged by the largest ratio that is allowed."""
+    (low, high), (least, most) = found.interval, found.control_interval
+    return (
+        f"{found.name:<44} {found.ratio:6.3f} [{low:.3f}, {high:.3f}]  A/A [{least:.3f}, {most:.3f}]  "
+        f"{found.a} {np.median(found.a_s) * 1e3:8.2f} ms  {len(found.ratios)} blocks, {found.stopped}  "
+        f"goal <= {goal:.2f}: {found.judge(goal)}" + (f"  (disturbed: {found.disturbed})" if found.disturbed else "")
+    )
+
+
+def encode_over_forward(encoder: Any, sample: Any, blocks: int) -> str:
     """(a) `encoder.encode` without attention over the model's own forward, same weights, same fused attention."""
     tensors = encoder.tensors(sample)
 
@@ -32,10 +45,11 @@ def encode_over_forward(encoder: Any, sample: Any, blocks: int) -> Ratio:
     def ours() -> Any:
         return encoder.encode(sample, attention=False)
 
-    return compare(f"{encoder.card.name}: encode / forward", bare, ours, GOAL_ENCODE, blocks)
+    found = compare(f"{encoder.card.name}: encode / forward", ("forward", bare), ("encode", ours), BUDGET_S, blocks)
+    return line(found, GOAL_ENCODE)
 
 
-def attribution_over_captum(encoder: Any, sample: Any, blocks: int, delta: bool = False) -> Ratio:
+def attribution_over_captum(encoder: Any, sample: Any, blocks: int, delta: bool = False) -> str:
     """(b) Our integrated gradients over Captum's class on a plain function from embedding to logits.
 
     Same steps, rule, baseline and target. Captum runs all steps in one batch (its default); ours chunks, embeds input
@@ -67,12 +81,7 @@ def attribution_over_captum(encoder: Any, sample: Any, blocks: int, delta: bool 
     difference = abs(bare().detach()[torch.from_numpy(sample.rows)].double().numpy() - ours().scores).max()
     assert difference < 1e-3, f"the two sides do not compute the same: {difference}"
     name = f"{encoder.card.name}: IG-{STEPS} / Captum" + " with its gap" * delta
-    return compare(name, bare, ours, GOAL_ATTRIBUTION, max(6, blocks // 2))
-
-
-def source_for(card: Any) -> Any:
-    example = fc.samples(card.modality)[0]
-    return example.load(frames=card.input_size[0]) if card.modality == "video" else example.load()
+    return line(compare(name, ("Captum", bare), ("ours", ours), BUDGET_S, blocks), GOAL_ATTRIBUTION)
 
 
 @contextmanager
@@ -84,16 +93,16 @@ def alone(encoder: Any) -> Iterator[None]:
 
 def main(blocks: int = 30) -> None:
     with_gap = partial(attribution_over_captum, delta=True)
-    questions: tuple[Callable[..., Ratio], ...] = (encode_over_forward, attribution_over_captum, with_gap)
+    questions: tuple[Callable[..., str], ...] = (encode_over_forward, attribution_over_captum, with_gap)
     known = {card.name for card in fc.encoders()}
     for name in NAMES:
         if name not in known:
             print(f"{name}: not there, left out")
             continue
         encoder = fc.load(name)
-        sample = encoder.prepare(source_for(encoder.card))
+        sample = encoder.prepare(first_sample(encoder.card))
         where = f"{describe(encoder.device)}, {encoder.provenance('sdpa').dtype}"
-        print(f"{name}: {len(sample.sequence)} positions, {where}, {blocks} blocks A B B A")
+        print(f"{name}: {len(sample.sequence)} positions, {where}, at most {blocks} blocks A B B A")
         with alone(encoder):
             for question in questions:
                 print("  ", question(encoder, sample, blocks), flush=True)

@@ -7,13 +7,15 @@ in process, a choice that only changes a picture against the rerun of an empty s
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 
-from tests.benchmarks.ratios import bootstrap, compare
+from featcore.measure.pairs import bootstrap, compare
+from tests.benchmarks.bench import line
 from tests.browser.conftest import DONE, FLAGS, browser_path, start_server
 
 ROOT = Path(__file__).parent.parent.parent
@@ -60,9 +62,8 @@ def visits(n: int) -> None:
             control.append(again / bare)
             sizes.append(size)
         chromium.close()
-    rng = np.random.default_rng(0)
-    low, high = bootstrap(np.array(ratios), rng)
-    aa = bootstrap(np.array(control), rng)
+    low, high = bootstrap(tuple(ratios))
+    aa = bootstrap(tuple(control), 1)
     print(
         f"first element / empty page, cold: {np.median(ratios):.2f} [{low:.2f}, {high:.2f}], "
         f"A/A [{aa[0]:.2f}, {aa[1]:.2f}], goal <= {GOAL_FIRST}: {'met' if high <= GOAL_FIRST else 'not shown'}"
@@ -95,11 +96,14 @@ def interaction() -> None:
         with patch.object(local_script_runner, "RerunData", of_row):
             page()
 
+    def ask(name: str, ours: Callable[[], None]) -> None:
+        print(line(compare(name, ("empty rerun", empty.run), ("choice", ours), 60.0, 20), GOAL_INTERACTION))
+
     page()
     page()
     with patch.object(base.Encoder, "encode", side_effect=AssertionError("a model ran")):
-        print(compare("cached choice, its row / empty rerun", empty.run, fragment, GOAL_INTERACTION, 20))
-        print(compare("cached choice, whole page / empty rerun", empty.run, page, GOAL_INTERACTION, 10))
+        ask("cached choice, its row / empty rerun", fragment)
+        ask("cached choice, whole page / empty rerun", page)
 
 
 if __name__ == "__main__":
