@@ -1,4 +1,4 @@
-"""What featcore adds to the libraries below it, as ratios; by hand: `python -m tests.benchmarks.bench [most blocks]`."""
+"""What featcore adds to the libraries below it; by hand: `python -m tests.benchmarks.bench [most blocks]`."""
 
 import sys
 from collections.abc import Callable, Iterator
