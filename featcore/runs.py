@@ -86,7 +86,7 @@ def compute_shipped(store: Any, budget_s: float = 3.0) -> list[str]:
         budget_s: seconds of timing a stage.
     """
     import featcore as fc
-    from featcore.explain import preload
+    from featcore.explain import explain, preload
     from featcore.keys import digest
 
     preload()  # the first explanation should not pay for the import of a library
@@ -99,7 +99,7 @@ def compute_shipped(store: Any, budget_s: float = 3.0) -> list[str]:
         sample = encoder.prepare(source)
         answers = {
             digest(encoding_question(card, source)): encoder.encode(sample),
-            digest(attribution_question(card, source, DEFAULT_METHOD, DEFAULT_TARGET, {})): fc.explain(
+            digest(attribution_question(card, source, DEFAULT_METHOD, DEFAULT_TARGET, {})): explain(
                 encoder, sample, DEFAULT_METHOD, DEFAULT_TARGET
             ),
             digest(latency_question(card, source, (DEFAULT_METHOD,))): fc.latency(

@@ -46,10 +46,10 @@ def asking(model: Any, wanted: bool) -> Iterator[list[Float[Tensor, " s"]]]:
 def over_time(model: Any, wanted: bool) -> Iterator[list[Float[Tensor, "p h t t"]]]:
     """Attention over time of every layer of TimeSformer, one map a place in the picture; filled when the block ends."""
     found: list[Tensor] = []
-    modules = [part.temporal_attention.attention for part in model.modules() if hasattr(part, "temporal_attention")]
-    if not wanted or not modules:
+    if not wanted:
         yield found
         return
+    modules = [part.temporal_attention.attention for part in model.modules() if hasattr(part, "temporal_attention")]
     with watching(*modules) as seen:
         yield found
     for module, (given, _) in zip(modules, seen, strict=True):
