@@ -10,10 +10,38 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from featcore.errors import InputError
+from featcore.measure.definitions import Definition
 from featcore.types import Localisation, Truth, Units
 
 HALF = 0.5
 """Share of a unit that has to lie inside what was marked, unless another one is asked for."""
+
+POINTING: dict[str, Definition] = {
+    "pointing": Definition(
+        "Pointing game",
+        "PG",
+        "higher",
+        "1 if the highest score lies on a marked unit, else 0; of tied scores the share that does. Its chance level is "
+        "the share of the units that are marked.",
+        "Zhang et al. 2018, arXiv:1608.00507",
+    ),
+    "mass": Definition(
+        "Relevance mass",
+        "RMA",
+        "higher",
+        "Share of the positive score that lies on marked units; not defined for a map without any. Its chance level is "
+        "the share of the units that are marked.",
+        "Arras et al. 2022, arXiv:2003.07258",
+    ),
+    "rank": Definition(
+        "Relevance rank",
+        "RRA",
+        "higher",
+        "Share of the |M| highest scores that lie on marked units, |M| being how many are marked; of tied scores the "
+        "expectation. Its chance level is the share of the units that are marked.",
+        "Arras et al. 2022, arXiv:2003.07258",
+    ),
+}
 
 
 # --- what was marked becomes units -----------------------------------------------------------------------------------
