@@ -179,6 +179,50 @@ class Sample:
     left_out: int = 0
 
 
+# --- what ought to be found ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """Which units ought to carry the answer, by somebody who knows and not by the model.
+
+    Attributes:
+        share: part of each unit that lies inside what was marked, 0 to 1.
+        mask: the units that count as marked; rule: how the mask follows from the share, in words.
+    """
+
+    share: Float[np.ndarray, " n"]
+    mask: Bool[np.ndarray, " n"]
+    rule: str
+
+    @property
+    def chance(self) -> float | None:
+        """Share of the units that are marked, |M| / n: what scores that know nothing get; None without units."""
+        return float(self.mask.mean()) if len(self.mask) else None
+
+
+@dataclass(frozen=True)
+class Localisation:
+    """How well scores point at a truth, each 0 to 1, high is good; what scores that know nothing get is `chance`.
+
+    Attributes:
+        pointing: 1 if the highest score lies on a marked unit; with ties the share of the highest that do.
+        mass: share of the positive score that lies on marked units; None where no score is positive.
+        rank: share of the |M| highest scores that lie on marked units; with ties at the border its expectation.
+        marked, units: |M| and n. All three are None where nothing is marked: there was nothing to hit.
+    """
+
+    pointing: float | None
+    mass: float | None
+    rank: float | None
+    marked: int
+    units: int
+
+    @property
+    def chance(self) -> float | None:
+        return self.marked / self.units if self.units else None
+
+
 # --- what a model answers --------------------------------------------------------------------------------------------
 
 
