@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from featcore.draw.times import profile, timeline
     from featcore.draw.training import confusion, ladder, learning
     from featcore.draw.video import film, filmstrip
+    from featcore.draw.words import word_bars, written
 
 HOME = {
     "attention": ("attention_map", "heads"),
@@ -41,6 +42,7 @@ HOME = {
     "text": ("strip",),
     "times": ("profile", "timeline"),
     "video": ("film", "filmstrip"),
+    "words": ("word_bars", "written"),
 }
 
 __all__ = [
@@ -69,6 +71,8 @@ __all__ = [
     "strip",
     "timeline",
     "trace",
+    "word_bars",
+    "written",
 ]
 
 

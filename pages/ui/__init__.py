@@ -32,3 +32,12 @@ from pages.ui.units import (
     tokens,
 )
 from pages.ui.wishes import pick_wish
+from pages.ui.words import (
+    pick_words,
+    read_words,
+    show_conditions,
+    show_readings,
+    show_variants,
+    show_words,
+    show_work,
+)
