@@ -37,7 +37,7 @@ def pairs(records: Iterable[Record]) -> list[dict[str, Any]]:
                 "control_high": control[1],
                 "goal": known(record, "goal"),
                 "verdict": part(record, "verdict").replace("_", " "),
-                "blocks": len(record["ratios"]) if isinstance(record.get("ratios"), list) else None,
+                "blocks": len(record["ratios"]) if isinstance(record.get("ratios"), list | tuple) else None,
                 "machine": machine(record),
                 "disturbed": bool(record.get("disturbed")),
             }

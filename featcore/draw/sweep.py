@@ -1,4 +1,4 @@
-"""Records of a sweep become series and the numbers that charts of them state; NumPy only, no figures.
+"""Records of a sweep become series and the numbers that charts of them state; no figures.
 
 A record is a dictionary of the fields in `measure.records`. It may come from a stranger, so a field that is no number
 counts as not known, and medians are worked out again from the raw samples.
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from featcore.draw.meta import shorten
 from featcore.types import SAMPLES_NEEDED, median_interval
 
 Record = Mapping[str, Any]
@@ -40,6 +41,8 @@ _SWEPT = {
 """What the records of a sweep along an axis call it; a record that belongs to no sweep may stand on any axis."""
 PARTS = ("model_id", "stage", "variant", "dtype", "attn_impl", "compiled", "machine", "origin")
 """What makes two records two lines."""
+MOST_CHARACTERS = 80
+"""Of one text of a record in a chart."""
 NEAR_BEST = 0.9
 """Share of the largest throughput that the knee reaches."""
 
@@ -89,9 +92,9 @@ class Series:
 
 
 def known(record: Record, field: str) -> float | None:
-    """A field that is a finite number above zero, else None."""
+    """A field that is a number above zero, of a size that anything measured has, else None."""
     found = record.get(field)
-    if isinstance(found, int | float) and not isinstance(found, bool) and 0 < found < float("inf"):
+    if isinstance(found, int | float) and not isinstance(found, bool) and 1e-30 < found < 1e30:
         return float(found)
     return None
 
@@ -110,10 +113,10 @@ def median_s(record: Record) -> float:
 def machine(record: Record) -> str:
     """What the record was measured on: the accelerator, or the processor with its threads."""
     if str(record.get("device", "")).startswith("cuda"):
-        return str(record.get("gpu") or record.get("device_name") or "CUDA")
+        return part(record, "gpu") or part(record, "device_name") or "CUDA"
     threads = known(record, "threads_intra")
     count = "" if threads is None else f", {threads:.0f} thread{'' if threads == 1 else 's'}"
-    return f"{record.get('cpu_model') or 'unknown processor'}{count}"
+    return f"{part(record, 'cpu_model') or 'unknown processor'}{count}"
 
 
 def part(record: Record, name: str) -> str:
@@ -121,7 +124,7 @@ def part(record: Record, name: str) -> str:
     if name == "machine":
         return machine(record)
     found = record.get(name)
-    return "" if found is None else str(found)
+    return "" if found is None else shorten(str(found), MOST_CHARACTERS)
 
 
 def series(records: Iterable[Record], axis: str, least: int = 2) -> list[Series]:
