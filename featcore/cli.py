@@ -4,17 +4,14 @@ Heavy imports stand inside the commands, so that `featcore --help` answers at on
 """
 
 import dataclasses
-import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from featcore.errors import FeatcoreError, InputError, UnknownName
+from featcore.commands.bench import bench
+from featcore.commands.terminal import in_words, progress, say, tell_line, write_json
+from featcore.errors import InputError, UnknownName
 
 if TYPE_CHECKING:
     from featcore.types import Attribution, Card, Latency, Source
@@ -224,6 +221,9 @@ def latency(
         say(f"{stage}: not measured. {reason}")
 
 
+app.command()(bench)
+
+
 @app.command()
 def train(
     name: str,
@@ -369,36 +369,6 @@ def read_knobs(method: str, pairs: list[str]) -> dict[str, Any]:
 # --- out -------------------------------------------------------------------------------------------------------------
 
 
-def say(line: str) -> None:
-    if line:
-        typer.echo(line)
-
-
-def tell_line(line: str) -> None:
-    typer.echo(line, err=True)
-
-
-def write_json(value: Any) -> None:
-    typer.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def plain(value: Any) -> Any:
-    """Records, arrays and sets as JSON has them; a number that is none (NaN, infinity) as null."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, frozenset | set):
-        return sorted(plain(item) for item in value)
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and value - value != 0:
-        return None
-    return str(value) if isinstance(value, Path) else value
-
-
 def write_scores(found: "Attribution") -> None:
     """A row a unit with a bar, scaled to the largest score, then what was explained and what it cost."""
     longest = max((abs(float(score)) for score in found.scores), default=0.0) or 1.0
@@ -430,33 +400,6 @@ def write_latencies(found: "list[Latency]") -> None:
         say(f"on {where[0]}, {where[1]}, {where[2]} threads")
     for reason in sorted({f"{one.stage}: {one.disturbed}" for one in found if one.disturbed}):
         say(f"disturbed, {reason}")
-
-
-@contextmanager
-def in_words() -> Iterator[None]:
-    """A deliberate error ends the command with its words and exit code 2; any other keeps its traceback."""
-    try:
-        yield
-    except FeatcoreError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from error
-
-
-@contextmanager
-def progress() -> Iterator[Callable[[int, int], None]]:
-    """Share done and time left on one line of stderr, when somebody is looking."""
-    start, shown = perf_counter(), sys.stderr.isatty()
-
-    def tell(done: int, total: int) -> None:
-        if shown and total:
-            left_s = (perf_counter() - start) * (total - done) / done if done else 0.0
-            typer.echo(f"\r{done / total:4.0%}, {left_s:.0f} s left ", nl=False, err=True)
-
-    try:
-        yield tell
-    finally:
-        if shown:
-            typer.echo("\r" + " " * 30 + "\r", nl=False, err=True)
 
 
 if __name__ == "__main__":

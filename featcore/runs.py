@@ -68,9 +68,9 @@ def read_sample(name: str, card: Card) -> Source:
 
 def first_sample(card: Card) -> Source:
     """The first sample of the encoder's modality."""
-    import featcore as fc
+    from featcore.inputs.samples import first_for
 
-    return read_sample(fc.samples(card.modality)[0].name, card)
+    return first_for(card)
 
 
 def preset_panes() -> Iterator[Pane]:

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from featcore.cli import app, plain
+from featcore.cli import app
+from featcore.commands.terminal import plain
 from tests import tiny
 
 

@@ -99,13 +99,15 @@ def of_pair(found: Paired, stage: str, run_id: str, **more: Any) -> list[Record]
     return [*sides, ratio]
 
 
-def of_encoder(encoder: Encoder, attention: str, grad: str = "none") -> Record:
+def of_encoder(encoder: Encoder, attention: str, grad: str = "none", weights: str = "pretrained") -> Record:
     """What ran, of a record: checkpoint, weights, number format, kind of attention, what gradients are kept."""
     stated = encoder.provenance(attention)
+    weight_bytes = sum(weight.numel() * weight.element_size() for weight in encoder.model.parameters())
     return {
         "model_id": stated.encoder,
         "model_revision": stated.revision,
-        "weights": "pretrained",
+        "weights": weights,
+        "weight_bytes": weight_bytes,
         "weights_sha256": stated.weights_sha256,
         "attn_impl": stated.attention,
         "dtype": stated.dtype,
