@@ -11,6 +11,7 @@ import typer
 
 from featcore.commands.bench import bench
 from featcore.commands.terminal import in_words, progress, say, tell_line, write_json
+from featcore.commands.trust import trust
 from featcore.errors import InputError, UnknownName
 
 if TYPE_CHECKING:
@@ -222,6 +223,7 @@ def latency(
 
 
 app.command()(bench)
+app.command()(trust)
 
 
 @app.command()
