@@ -334,3 +334,13 @@ def test_a_sentence_without_a_not_says_so_in_its_row_and_when_asked_for_it():
     assert not app.exception
     assert any("no 'not'" in error.value for error in app.error)
     assert len(app.dataframe) == 1, "the variants stay"
+
+
+def test_a_clip_can_be_kept_as_a_film_and_seen_over_time():
+    app = open_page(ROOT / "pages/2_explain/attribution.py", r_kind="video", r_methods=["random"], r_random_time=True)
+    assert not app.exception
+    assert not app.error
+    assert {"WebM", "GIF"} <= {button.proto.label for button in app.get("download_button")}
+    assert "strongest tubelets" in texts(app)
+    text = open_page(ROOT / "pages/2_explain/attribution.py", r_kind="text", r_methods=["random"])
+    assert not {"WebM", "GIF"} & {button.proto.label for button in text.get("download_button")}

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from featcore.draw.latency import stages
     from featcore.draw.layout import sequence
     from featcore.draw.meta import config, escape
+    from featcore.draw.movie import film_gif, film_webm
     from featcore.draw.picture import Picture
-    from featcore.draw.pixels import clip_webm, overlay_pixels
+    from featcore.draw.pixels import overlay_pixels
     from featcore.draw.runs import percentiles, trace
     from featcore.draw.scale import Scale
     from featcore.draw.source import on_source
     from featcore.draw.text import strip
     from featcore.draw.times import profile, timeline
     from featcore.draw.training import confusion, ladder, learning
-    from featcore.draw.video import film, filmstrip
+    from featcore.draw.video import film, filmstrip, strongest
     from featcore.draw.words import word_bars, written
 
 HOME = {
@@ -35,13 +36,14 @@ HOME = {
     "training": ("confusion", "ladder", "learning"),
     "meta": ("config", "escape"),
     "picture": ("Picture",),
-    "pixels": ("clip_webm", "overlay_pixels"),
+    "movie": ("film_gif", "film_webm"),
+    "pixels": ("overlay_pixels",),
     "runs": ("percentiles", "trace"),
     "scale": ("Scale",),
     "source": ("on_source",),
     "text": ("strip",),
     "times": ("profile", "timeline"),
-    "video": ("film", "filmstrip"),
+    "video": ("film", "filmstrip", "strongest"),
     "words": ("word_bars", "written"),
 }
 
@@ -50,12 +52,13 @@ __all__ = [
     "Scale",
     "attention_map",
     "bars",
-    "clip_webm",
     "concentration",
     "config",
     "confusion",
     "escape",
     "film",
+    "film_gif",
+    "film_webm",
     "filmstrip",
     "fragments",
     "heads",
@@ -69,6 +72,7 @@ __all__ = [
     "sequence",
     "stages",
     "strip",
+    "strongest",
     "timeline",
     "trace",
     "word_bars",
