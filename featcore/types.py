@@ -310,6 +310,152 @@ class Attribution:
         return abs(self.convergence_delta) / change if change > 1e-6 else None
 
 
+# --- whether an attribution is right ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The explained output F while more and more units are hidden or put back, in the order of one map.
+
+    Attributes:
+        kind: "deletion" (units of the highest score hidden first), "lerf" (those of the lowest hidden first), or
+            "insertion" (all hidden, those of the highest score put back first).
+        share: share of the units hidden, or put back, rising from 0 to 1; values: F at each share.
+        baseline: what hidden units are replaced by, in words.
+    """
+
+    kind: Literal["deletion", "lerf", "insertion"]
+    share: Float[np.ndarray, " p"]
+    values: Float[np.ndarray, " p"]
+    baseline: str
+
+    @property
+    def area(self) -> float:
+        """Area under the curve by trapezoids, over shares from 0 to 1: a mean of F, in its unit."""
+        return float(np.trapezoid(self.values, self.share))
+
+
+@dataclass(frozen=True, eq=False)
+class Faithfulness:
+    """How the explained output follows one map when units are hidden and put back; `measure.definitions` says what
+    each number means.
+
+    Attributes:
+        method: of the attribution that was judged; knobs: its options.
+        target: what was read while units were hidden: a softmax probability or a logit.
+        baseline: what hidden units were replaced by.
+        deletion, insertion: areas under the curves; morf, lerf: AOPC with the highest or the lowest scores hidden
+            first; abpc: their difference.
+        curves: deletion, lerf and insertion.
+        completeness: share of F(x) - F(x0) that the scores miss; None where not promised, `undefined` says why.
+        undefined: name of a number and why it is not there; notes: what a person should know.
+        seed: of the permutation that breaks ties.
+        passes, seconds: of the judging; attribution_passes, attribution_seconds: of the map.
+    """
+
+    method: str
+    knobs: tuple[tuple[str, Any], ...]
+    target: Target
+    baseline: str
+    deletion: float
+    insertion: float
+    morf: float
+    lerf: float
+    abpc: float
+    curves: tuple[Curve, ...]
+    completeness: float | None
+    undefined: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    units: int
+    seed: int
+    passes: int
+    seconds: float
+    attribution_passes: int
+    attribution_seconds: float
+    provenance: Provenance
+
+    def curve(self, kind: str) -> Curve:
+        """The curve of one kind."""
+        return next(curve for curve in self.curves if curve.kind == kind)
+
+
+@dataclass(frozen=True)
+class Infidelity:
+    """How far the scores of hidden units are from what hiding them changes, over random sets of hidden units.
+
+    Attributes:
+        raw: mean of (sum of the hidden scores - fall of F)^2, in the unit of F squared.
+        scaled: the same with the scores multiplied by `scale`, the factor that makes it smallest.
+        changes: mean of (fall of F)^2: what a map of zeros gets.
+    """
+
+    method: str
+    target: Target
+    baseline: str
+    raw: float
+    scaled: float
+    scale: float
+    changes: float
+    draws: int
+    seed: int
+    passes: int
+    seconds: float
+
+    @property
+    def share(self) -> float | None:
+        """`scaled` / `changes`, 0 (the scores foretell every change) to 1 (they foretell nothing); None where F never
+        changed."""
+        return self.scaled / self.changes if self.changes > 1e-12 else None
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How much a map changes when the unit embedding is shaken a little.
+
+    Attributes:
+        value: largest |phi(y) - phi(x)| / |phi(x)| over the draws; None with `why` where phi(x) is zero.
+        radius: no entry of a unit's row moves further, in the unit of the embedding; share: radius over the standard
+            deviation of the entries of all units.
+    """
+
+    method: str
+    value: float | None
+    why: str
+    radius: float
+    share: float
+    draws: int
+    seed: int
+    passes: int
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Randomisation:
+    """How alike a map and those of the same model with its weights drawn anew are, from the head down.
+
+    Attributes:
+        stages: what was drawn anew, one name a step, each step keeping the ones before; the last is the whole model.
+        similarity: Spearman correlation of |phi| with |phi| of each step; NaN where a map is constant.
+        other_class: the same with the map of another class on the untouched model; None with `why` where undefined.
+        maps: phi of the untouched model, then of each step.
+    """
+
+    method: str
+    stages: tuple[str, ...]
+    similarity: Float[np.ndarray, " l"]
+    other_class: float | None
+    why: str
+    maps: Float[np.ndarray, "l1 n"]
+    seed: int
+    passes: int
+    seconds: float
+
+    @property
+    def last(self) -> float | None:
+        """Similarity with the map of the wholly random model; None where it is undefined."""
+        return float(self.similarity[-1]) if np.isfinite(self.similarity[-1]) else None
+
+
 # --- what it costs ---------------------------------------------------------------------------------------------------
 
 # Smallest number of samples whose maximum bounds the percentile with 95 % confidence: 0.95 <= 1 - p^n.

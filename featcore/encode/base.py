@@ -88,8 +88,12 @@ class Encoder:
         with self.lock:
             return self.loader.prepare(source, digest(source.key, self.card.name, self.card.weights_sha256))
 
-    def encode(self, sample: Sample, attention: bool = True) -> Encoding:
-        """One forward pass: hidden states, logits and, with eager attention, the attention of every layer and head."""
+    def encode(self, sample: Sample, attention: bool = True, embedded: Tensor | None = None) -> Encoding:
+        """One forward pass: hidden states, logits and, with eager attention, the attention of every layer and head.
+
+        Args:
+            embedded: a unit embedding, Tensor[1 m d], that stands in for the sample's own.
+        """
         attends = "attention" in self.card.provides
         kind, asked = self._kind("eager" if attention else "sdpa"), {"output_attentions": attention} if attends else {}
         spatial = attention and self.layout.attention == "spatial"
@@ -99,7 +103,8 @@ class Encoder:
             asking(self.model, self._probes) as weights,
             over_time(self.model, spatial) as times,
         ):
-            output = self.model(**self.tensors(sample), output_hidden_states=True, **asked)
+            given = {**self.tensors(sample), "output_hidden_states": True, **asked}
+            output = self.model(**given) if embedded is None else self.stem.run(given, embedded.to(self.dtype))
         maps = None
         if attention and attends:
             # An empty tuple is what fused attention returns without a word; believing it would draw an empty picture.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from featcore.errors import NotDefined
 from featcore.explain.base import METHODS, Method, make, resolve_target, silent, similarity
+from featcore.explain.floor import FLOORS
 from featcore.types import Attribution, Card, Sample, Target
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ for _module in iter_modules(__path__):
 
 
 def methods(card: Card | None = None) -> list[type[Method]]:
-    """The methods, in the order people meet them; with a card, only those that are defined for it."""
+    """The methods, the floors last; with a card, only those that are defined for it."""
     defined = [method for method in METHODS.values() if card is None or method.needs <= card.provides]
-    return sorted(defined, key=lambda method: method.name == "random")  # the floor comes last
+    return sorted(defined, key=lambda method: FLOORS.index(method.name) if method.name in FLOORS else -1)
 
 
 def explain(

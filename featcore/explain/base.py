@@ -264,7 +264,7 @@ def attribute(
 def without_passes(
     method: Method, encoder: Encoder, sample: Sample, scores: np.ndarray, seconds: float, provenance: Provenance, **more
 ) -> Attribution:
-    """An attribution of a method that explains no output: attention, or the random floor."""
+    """An attribution of a method that explains no output: attention, or a floor."""
     return Attribution(
         units=sample.units,
         scores=scores.astype(np.float64),

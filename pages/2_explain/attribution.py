@@ -5,7 +5,7 @@ import streamlit as st
 from pages import ui
 
 st.title("Attribution")
-st.caption("Which tokens or fragments carry the answer? Several methods over the same units, and a random floor.")
+st.caption("Which tokens or fragments carry the answer? Several methods over the same units, and two floors.")
 
 with ui.friendly_errors():
     with st.container(border=True):
