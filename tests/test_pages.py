@@ -316,6 +316,7 @@ def test_a_sentence_is_read_twice_changed_and_drawn_in_other_letters():
     assert not app.error
     assert "Outside training" not in texts(app)
     assert "4 words of 5 tokens" in texts(app)
+    assert "only 3 shifts" in texts(app), "four words are too few to tell agreement from accident"
     answers = app.dataframe[0].value
     assert answers["text"].tolist()[3] == "This movie is good."
     assert answers["Text mini"].tolist() == answers["Pixel mini"].tolist() == ["negative"] * 3 + ["positive"]
@@ -325,6 +326,12 @@ def test_a_sentence_is_read_twice_changed_and_drawn_in_other_letters():
     app.select_slider(key="w_size").set_value(48).run()
     assert not app.exception
     assert any("Choose letters of at most" in error.value for error in app.error)
+
+
+def test_a_long_sentence_is_compared_with_its_shifts():
+    app = open_page(ROOT / "pages/2_explain/words_and_pixels.py", w_input_text="turn")
+    assert not app.exception
+    assert "accident explains." in texts(app).replace("\\", "")
 
 
 def test_a_sentence_without_a_not_says_so_in_its_row_and_when_asked_for_it():

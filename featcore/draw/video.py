@@ -253,11 +253,12 @@ def strongest(
     opacity: float = 0.6,
     name: str = "score",
     per_row: int = 4,
-    height: int = 380,
+    width: int = 480,
 ) -> "Picture":
     """The `most` strongest fragments by absolute score, one tile each: its middle frame with its box, score and time.
 
-    On the scale of all scores; a tie goes to the earlier fragment. customdata[0] is the unit.
+    On the scale of all scores; a tie goes to the earlier fragment. As high as it needs to be where it is `width` pixels
+    wide. customdata[0] is the unit.
     """
     import plotly.graph_objects as go
 
@@ -269,7 +270,7 @@ def strongest(
     per_row = min(per_row, max(len(which), 1))
     lines = -(-max(len(which), 1) // per_row)
     wide, high = per_row * (columns + gap) - gap, lines * (rows + label) + gap
-    figure = canvas(round(height * lines / 2) + TALL_KEY_PX + 4, 4, 4, TALL_KEY_PX + 4, 4)
+    figure = canvas(round(width * high / wide) + TALL_KEY_PX + 8, 4, 4, TALL_KEY_PX + 4, 4)
     marks: tuple[list, list, list, list] = ([], [], [], [])
     words: tuple[list, list, list] = ([], [], [])
     outline: overlay.Line = ([], [])
