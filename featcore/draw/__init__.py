@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from featcore.draw.layout import sequence
     from featcore.draw.memory import memory_stack
     from featcore.draw.meta import config, escape
+    from featcore.draw.movie import film_gif, film_webm
     from featcore.draw.picture import Picture
-    from featcore.draw.pixels import clip_webm, overlay_pixels
+    from featcore.draw.pixels import overlay_pixels
     from featcore.draw.ratios import forest
     from featcore.draw.roof import roofline
     from featcore.draw.runs import percentiles, trace
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from featcore.draw.text import strip
     from featcore.draw.times import profile, timeline
     from featcore.draw.training import confusion, ladder, learning
-    from featcore.draw.video import film, filmstrip
+    from featcore.draw.video import film, filmstrip, strongest
     from featcore.draw.words import word_bars, written
 
 HOME = {
@@ -43,7 +44,8 @@ HOME = {
     "memory": ("memory_stack",),
     "meta": ("config", "escape"),
     "picture": ("Picture",),
-    "pixels": ("clip_webm", "overlay_pixels"),
+    "movie": ("film_gif", "film_webm"),
+    "pixels": ("overlay_pixels",),
     "ratios": ("forest",),
     "roof": ("roofline",),
     "runs": ("percentiles", "trace"),
@@ -53,7 +55,7 @@ HOME = {
     "text": ("strip",),
     "times": ("profile", "timeline"),
     "training": ("confusion", "ladder", "learning"),
-    "video": ("film", "filmstrip"),
+    "video": ("film", "filmstrip", "strongest"),
     "words": ("word_bars", "written"),
 }
 
@@ -63,13 +65,14 @@ __all__ = [
     "attention_map",
     "attribution_cost",
     "bars",
-    "clip_webm",
     "concentration",
     "config",
     "confusion",
     "escape",
     "exponents",
     "film",
+    "film_gif",
+    "film_webm",
     "filmstrip",
     "forest",
     "fragments",
@@ -87,6 +90,7 @@ __all__ = [
     "sequence",
     "stages",
     "strip",
+    "strongest",
     "throughput",
     "timeline",
     "trace",

@@ -11,11 +11,11 @@ from featcore.compare.words import WordScores, per_word
 from featcore.errors import InputError, LoadError, NotDefined
 from featcore.inputs.page import CELL_PX, COLUMNS, LINES, ROWS, SIZES_PX, Typeset, typeset
 from featcore.inputs.variants import vary
-from featcore.types import Attribution, Card, Clip, Encoding, Source, Target, Text
+from featcore.types import Attribution, Card, Clip, Encoding, Source, Target, Text, Units
 from pages.ui.cached import drawn, encoded, encoder, fetch, timed
 from pages.ui.choose import Picked, pick_input
 from pages.ui.pane import sentence
-from pages.ui.show import figure, notes, plural, provenance
+from pages.ui.show import escape, figure, notes, plural, provenance
 
 TITLES = {
     "typed": "As typed",
@@ -303,6 +303,29 @@ def show_words(prefix: str, asked: Asked, readings: list[Reading]) -> None:
     picture = drawn(draw.word_bars, readings[0].words.words, scores, asked.shares, name, _marked(prefix, readings))
     scale = "One axis for both" if asked.shares else "Each encoder has its own scale: their logits share no unit"
     figure(picture, f"{prefix}_bars", "words", _mark_word(prefix), f"{scale}. Click a word to find it in both.")
+    st.markdown(escape(_agreement(readings)))
+
+
+def _agreement(readings: list[Reading]) -> str:
+    """How far both encoders order the words alike, and what the same scores in shifted places would give."""
+    from featcore.compare.agreement import FEWEST_SHIFTS, agreement
+
+    words = readings[0].words.words
+    places = np.arange(len(words))
+    units = Units(("char",), np.stack([places, places + 1], axis=1)[:, None], words)
+    found = agreement(units, readings[0].words.scores, readings[1].words.scores)
+    if found.rho is None:
+        return found.why
+    said = f"Rank correlation of the two (Spearman, {plural(len(words), 'word')}): {found.rho:+.2f}."
+    if found.low is None or found.high is None:
+        return f"{said} One word has no order."
+    null = f"Shifted along the sentence, the same scores give {found.low:+.2f} to {found.high:+.2f} (middle 95 %)"
+    if found.clear is None:
+        more = f"from {FEWEST_SHIFTS + 1} words on there are enough of them to tell agreement from accident"
+        return f"{said} {null}, but these are only {plural(len(found.null), 'shift')}: {more}."
+    verdict = "more than accident explains" if found.clear else "no more than accident explains"
+    verdict = verdict if found.rho >= 0 or not found.clear else "more disagreement than accident explains"
+    return f"{said} {null}: {verdict}."
 
 
 def show_variants(prefix: str, asked: Asked) -> None:
