@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from featcore.draw.roof import roofline
     from featcore.draw.runs import percentiles, trace
     from featcore.draw.scale import Scale
-    from featcore.draw.scaling import exponents, growth
+    from featcore.draw.scaling import exponents, growth, work
     from featcore.draw.source import on_source
     from featcore.draw.text import strip
     from featcore.draw.times import profile, timeline
@@ -47,7 +47,7 @@ HOME = {
     "roof": ("roofline",),
     "runs": ("percentiles", "trace"),
     "scale": ("Scale",),
-    "scaling": ("exponents", "growth"),
+    "scaling": ("exponents", "growth", "work"),
     "source": ("on_source",),
     "text": ("strip",),
     "times": ("profile", "timeline"),
@@ -89,6 +89,7 @@ __all__ = [
     "timeline",
     "trace",
     "tradeoff",
+    "work",
 ]
 
 
