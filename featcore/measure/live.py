@@ -6,6 +6,7 @@ work of this server away while it times. Knows no model library.
 
 import atexit
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -53,7 +54,8 @@ class Measuring:
         self._at = 0
         command = [sys.executable, "-m", "featcore", *ask.command(self._records, self._progress)]
         with (self.folder / "said.txt").open("wb") as said:
-            self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)  # noqa: S603
+            wide = os.environ | {"COLUMNS": "1000"}  # an error is one line, not as many as a narrow terminal takes
+            self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=wide)  # noqa: S603
 
     @property
     def state(self) -> State:
