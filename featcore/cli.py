@@ -4,6 +4,7 @@ Heavy imports stand inside the commands, so that `featcore --help` answers at on
 """
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from featcore.draw.roof import roofline
     from featcore.draw.runs import percentiles, trace
     from featcore.draw.scale import Scale
-    from featcore.draw.scaling import exponents, growth
+    from featcore.draw.scaling import exponents, growth, work
     from featcore.draw.source import on_source
     from featcore.draw.text import strip
     from featcore.draw.times import profile, timeline
@@ -50,7 +50,7 @@ HOME = {
     "roof": ("roofline",),
     "runs": ("percentiles", "trace"),
     "scale": ("Scale",),
-    "scaling": ("exponents", "growth"),
+    "scaling": ("exponents", "growth", "work"),
     "source": ("on_source",),
     "text": ("strip",),
     "times": ("profile", "timeline"),
@@ -96,6 +96,7 @@ __all__ = [
     "trace",
     "tradeoff",
     "word_bars",
+    "work",
     "written",
 ]
 

@@ -62,7 +62,7 @@ def memory_stack(records: Iterable[Record], axis: str = "units", height: int = 4
         xaxis=ruled(title=titled(AXES[axis]), type="category", showgrid=False),
         yaxis=ruled(title=titled("MB (10⁶ bytes)"), nticks=7),
         showlegend=True,
-        legend=legend_below(),
+        legend=legend_below() | {"traceorder": "normal"},
     )
     text = (
         f"{one.name} needs {spell_bytes(whole[0])} at {names[0]} and {spell_bytes(whole[-1])} at {names[-1]}, "

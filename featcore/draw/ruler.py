@@ -105,6 +105,7 @@ def told(record: Record) -> str:
             for word in (
                 part(record, "dtype"),
                 f"{part(record, 'attn_impl')} attention" if part(record, "attn_impl") else "",
+                "random weights" if part(record, "weights") == "random" else "",
                 machine(record),
             )
             if word

@@ -1,6 +1,6 @@
 """Records of a sweep become figures of how cost grows: time against size, and the exponent between neighbours."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,8 +70,8 @@ def growth(records: Iterable[Record], axis: str = "units", height: int = 430) ->
                 hovertemplate="%{hovertext}<extra></extra>",
             )
         )
-    _mark_breaks(figure, each)
     times = np.concatenate([np.append(1e3 * one.median_s, 1e3 * _at_best_rate(one)) for one in each])
+    _mark_breaks(figure, each, float(np.nanmin(times)))
     figure.update_layout(
         xaxis=log_axis(np.concatenate([one.x for one in each]), AXES[axis], exact=True),
         yaxis=log_axis(times, "ms a call"),
@@ -155,6 +155,42 @@ def exponents(records: Iterable[Record], axis: str = "units", height: int = 430)
     return finish(figure, "Local exponent of time: " + "; ".join(said) + ".", table)
 
 
+def work(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], height: int = 380) -> "Picture":
+    """FLOP of one forward pass against positions, by the closed formula: what is known before anything is measured.
+
+    Args:
+        curves: name of an encoder to positions and FLOP.
+    """
+    import plotly.graph_objects as go
+
+    figure = canvas(height, 8, 12, 8, 96)
+    if not curves:
+        return finish(figure, "No formula is written down for the encoders chosen.", {})
+    table: dict[str, list] = {"encoder": [], "positions": [], "flop": []}
+    said = []
+    for i, (name, (positions, flops)) in enumerate(curves.items()):
+        line = go.Scatter(x=list(positions), y=list(flops), mode="lines+markers", name=escape(name))
+        line.update(
+            line={"color": CATEGORIES[i % len(CATEGORIES)], "width": 2},
+            hovertext=[
+                f"<b>{escape(name)}</b><br>{at:,.0f} positions: {number(each / 1e9)} GFLOP"
+                for at, each in zip(positions, flops, strict=True)
+            ],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+        figure.add_trace(line)
+        for column, cells in zip(table.values(), ([name] * len(positions), positions, flops), strict=True):
+            column += list(cells)
+        said.append(f"{name} {number(flops[-1] / 1e9)} GFLOP at {positions[-1]:,.0f}")
+    figure.update_layout(
+        xaxis=log_axis(table["positions"], AXES["units"], exact=True),
+        yaxis=log_axis(table["flop"], "FLOP of one pass (formula)"),
+        showlegend=True,
+        legend=legend_below(),
+    )
+    return finish(figure, "Work of one forward pass by formula: " + "; ".join(said) + ".", table)
+
+
 def _at_best_rate(one: Series) -> np.ndarray:
     """Seconds that the FLOP of each record take at the largest rate of the line; not a number where not known."""
     work = one.known("flops")
@@ -177,26 +213,30 @@ def breaks(each: Sequence[Series]) -> dict[str, tuple[float, float]]:
     return found
 
 
-def _mark_breaks(figure: "Picture", each: Sequence[Series]) -> None:
-    """A vertical line in the colour of the encoder, where the sweep reaches its break."""
+def _mark_breaks(figure: "Picture", each: Sequence[Series], low_ms: float) -> None:
+    """A vertical line in the colour of each encoder whose sweep reaches its break, and one word for all of them."""
+    import plotly.graph_objects as go
+
     colours = {one.parts["model_id"]: look["color"] for one, look in zip(each, looks(each), strict=True)}
-    for i, (encoder, (at, place)) in enumerate(breaks(each).items()):
-        most = max(one.known("tokens").max() for one in each if one.parts["model_id"] == encoder)
-        if at > most:
-            continue
-        figure.add_vline(x=place, line={"color": colours.get(encoder, CATEGORIES[0]), "width": 1.5, "dash": "dash"})
-        figure.add_annotation(
-            x=np.log10(place),
-            y=0,
-            yref="paper",
-            yshift=10 + 16 * i,
-            xanchor="right",
-            yanchor="bottom",
-            xshift=-4,
-            text=f"attention = linear maps, N = {at:,.0f}",
-            font={"size": 11, "color": colours.get(encoder, CATEGORIES[0])},
-            showarrow=False,
+    reached = {name: found for name, found in breaks(each).items() if found[0] <= _most(each, name)}
+    for encoder, (at, place) in reached.items():
+        figure.add_vline(x=place, line={"color": colours[encoder], "width": 1.2, "dash": "longdashdot"})
+        foot = go.Scatter(x=[place], y=[low_ms], mode="markers", showlegend=False, hovertemplate="%{hovertext}")
+        foot.update(
+            marker={"symbol": "triangle-up", "size": 10, "color": colours[encoder]},
+            hovertext=f"<b>{escape(encoder)}</b><br>attention costs as much as the linear maps<br>"
+            f"at N = {at:,.0f} positions<extra></extra>",
         )
+        figure.add_trace(foot)
+    if reached:
+        word = go.Scatter(x=[None], y=[None], mode="lines+markers", name="attention = linear maps", hoverinfo="skip")
+        word.update(line={"color": QUIET, "dash": "longdashdot"}, marker={"symbol": "triangle-up", "color": QUIET})
+        figure.add_trace(word)
+
+
+def _most(each: Sequence[Series], encoder: str) -> float:
+    """The most positions that a sweep of an encoder reaches."""
+    return max(one.known("tokens").max() for one in each if one.parts["model_id"] == encoder)
 
 
 def _say(each: Sequence[Series], axis: str) -> str:
@@ -206,7 +246,7 @@ def _say(each: Sequence[Series], axis: str) -> str:
     ]
     text = f"Median time of one call by {AXES[axis]}: " + "; ".join(said) + "."
     for encoder, (at, _) in breaks(each).items():
-        most = max(one.known("tokens").max() for one in each if one.parts["model_id"] == encoder)
+        most = _most(each, encoder)
         where = "within this sweep" if at <= most else f"beyond its {most:,.0f}"
         text += f" Attention of {encoder} costs as much as its linear maps at {at:,.0f} positions, {where}."
     disturbed = sum(int(one.disturbed.sum()) for one in each)

@@ -154,10 +154,18 @@ def series(records: Iterable[Record], axis: str, least: int = 2) -> list[Series]
 
 
 def _names(keys: list[tuple], sizes: Sequence[str]) -> dict[tuple, str]:
-    """The encoder and every part in which the lines differ."""
+    """The encoder, every other part in which the lines differ, and every size in which lines of one encoder differ."""
     labels = [*PARTS, *sizes]
-    differ = [i for i in range(len(labels)) if i == 0 or len({key[i] for key in keys}) > 1]
-    return {key: " · ".join(spelt for i in differ if (spelt := _spell(labels[i], key[i]))) for key in keys}
+
+    def told(key: tuple, i: int) -> bool:
+        others = keys if i < len(PARTS) else [other for other in keys if other[0] == key[0]]
+        return i == 0 or len({other[i] for other in others}) > 1
+
+    def name(key: tuple) -> str:
+        words = (_spell(labels[i], key[i]) for i in range(len(key)) if told(key, i))
+        return " · ".join(dict.fromkeys(filter(None, words)))
+
+    return {key: name(key) for key in keys}
 
 
 def _spell(label: str, value: Any) -> str:

@@ -13,6 +13,7 @@ A record is one line of JSON, as of `featcore.measure.records`. Beyond what ever
     bytes_moved      operands and results of all operators, in bytes; `intensity` is FLOP a byte of it
     activation_peak_bytes             most bytes of results alive at once in the call, without weights and input
     device_alloc_peak_bytes           on CUDA what the allocator held at most, weights and input included; else null
+    attention_bytes  bytes of all attention maps of the call, if they are kept (eager attention)
     weight_bytes     bytes of the weights in their number format
     throughput       inputs a second by the median; throughput_unit "inputs/s"
     p50_s, p50_ci95_s, samples_s, first_s, disturbed, device, device_name ...    as everywhere

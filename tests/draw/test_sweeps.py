@@ -79,7 +79,13 @@ def test_the_predicted_exponent_is_that_of_the_flop():
     assert table["predicted"] == pytest.approx([1 + n / (6 * d + n) for n in table["units"]], abs=0.02)
     figure = draw.growth(records)
     assert "Attention of mini costs as much as its linear maps at 192 positions, within this sweep" in figure.alt
-    assert any(note.text.endswith("N = 192") for note in figure.layout.annotations)
+    (line,) = figure.layout.shapes
+    assert line.x0 == pytest.approx(192)
+    assert not draw.growth(records[:2]).layout.shapes, "two sizes show no break"
+    assert "192 positions, beyond its 128" not in draw.growth(records[:3]).alt, "three sizes fit any law"
+    short = [record(1e-3 * n, tokens=n, flops=24 * n * d * d + 4 * n * n * d) for n in (16, 32, 64, 128)]
+    assert not draw.growth(short).layout.shapes, "a break beyond the sweep is said, not drawn"
+    assert "192 positions, beyond its 128" in draw.growth(short).alt
 
 
 def test_the_knee_of_a_saturating_curve_is_where_it_saturates():
@@ -226,3 +232,11 @@ def test_the_cost_of_an_attribution_is_its_time_in_forward_passes():
     lines = {trace.name: trace for trace in figure.data if trace.name}
     assert list(lines["ig"].y) == [0.25, 1 / 16]
     assert lines["occlusion"].y[0] > 0, "an exact answer stands on the logarithmic axis"
+
+
+def test_work_by_formula_needs_no_record():
+    figure = draw.work({"<b>a": ((8, 16), (1e9, 4e9)), "b": ((8,), (2e9,))})
+    assert [trace.name for trace in figure.data] == ["&lt;b&gt;a", "b"]
+    assert figure.table["flop"] == [1e9, 4e9, 2e9]
+    assert "<b>a 4 GFLOP at 16" in figure.alt
+    assert not draw.work({}).data
