@@ -308,3 +308,13 @@ def test_a_hub_name_waits_for_a_word_a_folder_must_lie_under_a_root_and_markup_s
         assert any(said in error.value for error in app.error)
     monkeypatch.undo()
     settings.cache_clear()
+
+
+def test_a_size_behind_an_encoders_name_cuts_another_grid():
+    page = ROOT / "pages/2_explain/attribution.py"
+    app = open_page(page, r_kind="image", r_encoder_image="image-mini#16x48", r_methods=["random"])
+    assert not app.exception
+    assert not app.error
+    assert "y3 x11" in str(app.selectbox(key="r_unit").options)
+    app = open_page(page, r_kind="image", r_encoder_image="image-mini#17x48", r_methods=["random"])
+    assert any("multiple of 4" in error.value for error in app.error)
