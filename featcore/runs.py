@@ -27,7 +27,8 @@ def latency_question(card: Card, source: Source, methods: tuple[str, ...]) -> di
 
 
 def _who(card: Card, source: Source) -> dict[str, Any]:
-    return {"version": VERSION, "weights": card.weights_sha256, "family": card.family, "source": source.key}
+    who = {"version": VERSION, "weights": card.weights_sha256, "family": card.family, "source": source.key}
+    return who | ({"size": list(card.input_size)} if "own_size" in card.config else {})
 
 
 @dataclass(frozen=True)

@@ -351,3 +351,13 @@ def test_a_clip_can_be_kept_as_a_film_and_seen_over_time():
     assert "strongest tubelets" in texts(app)
     text = open_page(ROOT / "pages/2_explain/attribution.py", r_kind="text", r_methods=["random"])
     assert not {"WebM", "GIF"} & {button.proto.label for button in text.get("download_button")}
+
+
+def test_a_size_behind_an_encoders_name_cuts_another_grid():
+    page = ROOT / "pages/2_explain/attribution.py"
+    app = open_page(page, r_kind="image", r_encoder_image="image-mini#16x48", r_methods=["random"])
+    assert not app.exception
+    assert not app.error
+    assert "y3 x11" in str(app.selectbox(key="r_unit").options)
+    app = open_page(page, r_kind="image", r_encoder_image="image-mini#17x48", r_methods=["random"])
+    assert any("multiple of 4" in error.value for error in app.error)
