@@ -4,11 +4,13 @@ Heavy imports stand inside the commands, so that `featcore --help` answers at on
 """
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from featcore.commands.bench import bench
 from featcore.commands.terminal import in_words, progress, say, tell_line, write_json
 from featcore.commands.trust import trust
 from featcore.errors import InputError, UnknownName
@@ -133,6 +135,7 @@ def explain(
         str | None, typer.Option(help="a label, a class index, or: predicted, difference, probability")
     ] = None,
     knob: Annotated[list[str] | None, typer.Option("--knob", "-k", help="name=value, may be repeated")] = None,
+    export: Annotated[Path | None, typer.Option(help="also write a film of the scored clip: .webm or .gif")] = None,
     as_json: Json = False,
     device: Device = None,
     dtype: Dtype = None,
@@ -144,12 +147,16 @@ def explain(
     with in_words(), progress() as tell:
         options = read_knobs(method, knob or [])
         loaded = fc.load(encoder, device, dtype)
+        film = film_of(export, loaded.card)
         source = read_source(loaded.card, text, image, video, file)
         if source is None:
             raise InputError("There is nothing to explain. Give --text, --image, --video or --file.")
         sample = loaded.prepare(source)
         known = target is not None and target not in loaded.card.labels and target.lstrip("-").isdecimal()
         found = run(loaded, sample, method, int(target) if known and target else target, tell, **options)
+        if export and film:
+            export.write_bytes(film(source, found))
+            tell_line(f"{export}: {export.stat().st_size:,} bytes")
     for note in sample.notes:
         typer.echo(note, err=True)
     if as_json:
@@ -221,6 +228,7 @@ def latency(
         say(f"{stage}: not measured. {reason}")
 
 
+app.command()(bench)
 app.command()(trust)
 
 
@@ -346,6 +354,22 @@ def read_source(
         # An encoder of pictures or text will say itself that it cannot read a clip.
         return fc.read_video(video or file, frames=card.input_size[0] if card.modality == "video" else 1)
     return None if file is None else fc.read_text(file)
+
+
+def film_of(path: Path | None, card: "Card") -> "Callable[[Any, Attribution], bytes] | None":
+    """What makes a film of this kind of file; asked before anything is computed."""
+    from featcore import draw
+
+    if path is None:
+        return None
+    if card.modality != "video":
+        raise InputError(f"--export films a clip under its scores; '{card.name}' reads no clips. Leave it out.")
+    makers = {".webm": draw.film_webm, ".gif": draw.film_gif}
+    if path.suffix.lower() not in makers:
+        raise InputError(f"'{path.name}' is no kind of film that is written. Name a file that ends in .webm or .gif.")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"The folder of '{path}' does not exist. Make it, or name another file.")
+    return makers[path.suffix.lower()]
 
 
 def read_knobs(method: str, pairs: list[str]) -> dict[str, Any]:

@@ -27,7 +27,8 @@ def latency_question(card: Card, source: Source, methods: tuple[str, ...]) -> di
 
 
 def _who(card: Card, source: Source) -> dict[str, Any]:
-    return {"version": VERSION, "weights": card.weights_sha256, "family": card.family, "source": source.key}
+    who = {"version": VERSION, "weights": card.weights_sha256, "family": card.family, "source": source.key}
+    return who | ({"size": list(card.input_size)} if "own_size" in card.config else {})
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,9 @@ def read_sample(name: str, card: Card) -> Source:
 
 def first_sample(card: Card) -> Source:
     """The first sample of the encoder's modality."""
-    import featcore as fc
+    from featcore.inputs.samples import first_for
 
-    return read_sample(fc.samples(card.modality)[0].name, card)
+    return first_for(card)
 
 
 def preset_panes() -> Iterator[Pane]:

@@ -214,8 +214,8 @@ class Encoder:
             raise NotDefined(f"'{self.card.name}' has no baseline '{kind}'. Known: {', '.join(known)}.")
         return kind
 
-    def tensors(self, sample: Sample) -> dict[str, Tensor]:
-        """The sample's tensors on the encoder's device, floats in its number format."""
+    def tensors(self, sample: Sample) -> dict[str, Any]:
+        """What the model's forward gets: the sample's tensors on the encoder's device, floats in its number format."""
         return {name: self._move(value) for name, value in sample.tensors.items()}
 
     @contextmanager
@@ -249,7 +249,9 @@ class Encoder:
             machine=describe(self.device),
         )
 
-    def _move(self, value: Tensor) -> Tensor:
+    def _move(self, value: Any) -> Any:
+        if not isinstance(value, Tensor):  # an option of the model's forward
+            return value
         return value.to(self.device, self.dtype) if value.is_floating_point() else value.to(self.device)
 
     def _embed(self, value: Tensor) -> Tensor:
@@ -287,7 +289,10 @@ class Encoder:
     def _run(self, sample: Sample, embedded: Float[Tensor, "b m d"], attention: str = "sdpa", **asked: Any) -> Any:
         """The model's answer to unit embeddings that stand in for the sample's own."""
         batch = len(embedded)
-        tensors = {name: value.expand(batch, *value.shape[1:]) for name, value in self.tensors(sample).items()}
+        tensors = {
+            name: value.expand(batch, *value.shape[1:]) if isinstance(value, Tensor) else value
+            for name, value in self.tensors(sample).items()
+        }
         with self.running(attention):
             return self.stem.run({**tensors, **asked}, embedded.to(self.dtype))
 

@@ -29,9 +29,15 @@ SLACK = 2**20
 """Parameters that a config may state beyond twice those of the file: a missing classifier, a table of positions."""
 
 
-def load_folder(folder: Path, device: str | None = None, dtype: str | None = None, tower: str = "") -> Encoder:
+def load_folder(
+    folder: Path,
+    device: str | None = None,
+    dtype: str | None = None,
+    tower: str = "",
+    size: tuple[int, int] | None = None,
+) -> Encoder:
     """Load config, weights (safetensors only), and tokenizer or processor of one folder; no code from it is run."""
-    card = card_of(folder, tower)
+    card = card_of(folder, tower, size)
     layout = layout_of(card.family)
     place = pick_device(device)
     _check_sizes(folder, card)
@@ -102,13 +108,16 @@ def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     fuses = "attention" in card.provides and getattr(model_class, "_supports_sdpa", False)
-    attends: dict[str, Any] = {"attn_implementation": "sdpa"} if fuses else {}
+    asked: dict[str, Any] = {"attn_implementation": "sdpa"} if fuses else {}
+    layout = layout_of(card.family)
+    if "own_size" in card.config and layout.resizes == "stated":
+        asked |= {theirs: card.input_size[1] for theirs, ours in layout.spelled if ours == "image_size"}
     try:
         # The number format is explicit: "auto" would compute in whatever the file happens to be stored in.
         loaded: Any = model_class.from_pretrained(
             str(folder),
             dtype=dtype,
-            **attends,
+            **asked,
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,

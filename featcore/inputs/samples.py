@@ -10,7 +10,7 @@ import numpy as np
 
 from featcore.errors import InputError, UnknownName
 from featcore.settings import settings
-from featcore.types import Modality, Source
+from featcore.types import Card, Modality, Source
 
 CLIP_FRAMES, CLIP_SIZE_PX, CLIP_FPS = 24, 128, 12
 
@@ -37,6 +37,12 @@ def sample(name: str) -> Example:
         if example.name == name:
             return example
     raise UnknownName(f"No sample is called '{name}'. Known: {', '.join(each.name for each in _EXAMPLES)}.")
+
+
+def first_for(card: Card) -> Source:
+    """The first sample of an encoder's modality, a clip with as many frames as the encoder sees."""
+    example = samples(card.modality)[0]
+    return example.load(frames=card.input_size[0]) if card.modality == "video" else example.load()
 
 
 def write_clips(folder: Path) -> list[Path]:

@@ -66,7 +66,7 @@ def latency(
     found: list[Latency] = []
     for index, stage in enumerate(wanted):
         call, attention = calls[stage]
-        tell = _Tell(progress, index, len(wanted))
+        tell = StageProgress(progress, index, len(wanted))
         found.extend(_stage(encoder, sample, stage, call, attention, budget_s, tell))
     progress(100 * len(wanted), 100 * len(wanted))
     return found
@@ -150,7 +150,7 @@ def _stage(
         yield replace(wall, stage=f"{stage}{DEVICE_CLOCK}", samples_s=samples, first_s=timing.device_first_s)
 
 
-class _Tell:
+class StageProgress:
     """Turns the share done of one stage into progress over all stages, not too often."""
 
     def __init__(self, progress: Progress, index: int, n_stages: int) -> None:

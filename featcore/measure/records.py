@@ -18,17 +18,13 @@ from typing import Any
 import numpy as np
 
 from featcore.encode.base import Encoder
-from featcore.errors import InputError
+from featcore.measure.files import NEEDED, SCHEMA, Record, read
 from featcore.measure.pairs import ORDER, Paired
 from featcore.measure.timer import Timing
 from featcore.settings import ROOT
 from featcore.types import SAMPLES_NEEDED, median_interval
 
-SCHEMA = 1
-NEEDED = ("schema_version", "record_id", "run_id", "time_utc", "stage", "variant", "samples_s", "n", "device")
-"""What a line must have to be read as a record."""
-
-Record = dict[str, Any]
+__all__ = ["NEEDED", "SCHEMA", "Record", "of_encoder", "of_pair", "of_size", "of_timing", "of_work", "read", "write"]
 
 
 def new_run() -> str:
@@ -103,13 +99,15 @@ def of_pair(found: Paired, stage: str, run_id: str, **more: Any) -> list[Record]
     return [*sides, ratio]
 
 
-def of_encoder(encoder: Encoder, attention: str, grad: str = "none") -> Record:
+def of_encoder(encoder: Encoder, attention: str, grad: str = "none", weights: str = "pretrained") -> Record:
     """What ran, of a record: checkpoint, weights, number format, kind of attention, what gradients are kept."""
     stated = encoder.provenance(attention)
+    weight_bytes = sum(weight.numel() * weight.element_size() for weight in encoder.model.parameters())
     return {
         "model_id": stated.encoder,
         "model_revision": stated.revision,
-        "weights": "pretrained",
+        "weights": weights,
+        "weight_bytes": weight_bytes,
         "weights_sha256": stated.weights_sha256,
         "attn_impl": stated.attention,
         "dtype": stated.dtype,
@@ -142,47 +140,6 @@ def write(path: Path, records: Iterable[Record]) -> None:
         os.write(file, lines.encode())
     finally:
         os.close(file)
-
-
-def read(*paths: Path) -> list[Record]:
-    """Records of one or several files, from any machine, in the order of the files.
-
-    Raises:
-        InputError: a file that cannot be read, or a line in it that is no record; the text names file and line.
-    """
-    found = []
-    for path in paths:
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"'{path.name}' cannot be read as records: {error}. Give a file of JSON lines.") from error
-        found += [_checked(line, path.name, number) for number, line in enumerate(lines, 1) if line.strip()]
-    return found
-
-
-def _checked(line: str, name: str, number: int) -> Record:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"Line {number} of '{name}' is no JSON ({error.msg}). Remove it; the others are good."
-        ) from error
-    missing = [field for field in NEEDED if not isinstance(record, dict) or field not in record]
-    if missing:
-        raise InputError(f"Line {number} of '{name}' is no record of a measurement: it lacks {', '.join(missing)}.")
-    if record["schema_version"] > SCHEMA:
-        raise InputError(
-            f"Line {number} of '{name}' is of schema {record['schema_version']}; this Tessera reads up to {SCHEMA}. "
-            "Update Tessera."
-        )
-    samples = record["samples_s"]
-    if not isinstance(samples, list) or len(samples) != record["n"] or not all(_is_time(each) for each in samples):
-        raise InputError(f"Line {number} of '{name}': samples_s must be {record['n']} positive seconds.")
-    return record
-
-
-def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
 def _samples(samples: np.ndarray) -> Record:

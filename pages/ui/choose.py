@@ -73,7 +73,8 @@ def pick_encoder(prefix: str, modality: Modality | None = None, needs: frozenset
         bind="query-params",
         accept_new_options=settings().hub_allowed or settings().folders_allowed,
         help="The embedded encoders were trained by this project and run without a network. Search the list, or type "
-        "a name of the Hugging Face hub (org/model), or a folder under the roots of this server.",
+        "a name of the Hugging Face hub (org/model), or a folder under the roots of this server. Behind a name, "
+        "#64x48 asks for pictures of 64 rows and 48 columns instead of its own size.",
     )
     return cards[name] if name in cards else _brought(prefix, name, modality, needs)
 
@@ -101,13 +102,17 @@ def _offered(modality: Modality | None) -> dict[str, str]:
 
 def _brought(prefix: str, name: str, modality: Modality | None, needs: frozenset[str]) -> Card:
     """The card of a folder or of a hub name; a name that is not here yet is downloaded when a person says so."""
-    from featcore.encode.catalog import card_of, folder_under_roots
-    from featcore.encode.towers import split
+    from featcore.encode.catalog import EMBEDDED, card_of, folder_of, folder_under_roots
+    from featcore.encode.names import parse
 
-    checkpoint, tower = split(name)
-    typed_folder = name[:1] in "/~." or "\\" in name
-    folder = folder_under_roots(checkpoint) if typed_folder else _from_hub(prefix, checkpoint)
-    card = replace(card_of(folder, tower), name=name, title=Path(name).name)
+    asked = parse(name)
+    if asked.checkpoint in EMBEDDED:
+        folder = folder_of(asked.checkpoint)
+    elif name[:1] in "/~." or "\\" in name:
+        folder = folder_under_roots(asked.checkpoint)
+    else:
+        folder = _from_hub(prefix, asked.checkpoint)
+    card = replace(card_of(folder, asked.tower, asked.size), name=name, title=Path(name).name)
     if modality not in (None, card.modality):
         raise LoadError(f"'{name}' reads {KINDS[card.modality].lower()}; choose that kind of input for it.")
     if needs - card.provides:

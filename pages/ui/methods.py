@@ -8,6 +8,7 @@ from featcore.errors import FeatcoreError
 from featcore.types import Attribution, Card, Source
 from pages.ui.cached import drawn, explained
 from pages.ui.choose import Picked, pick_encoder, pick_input, pick_kind, pick_target
+from pages.ui.clips import film_buttons, show_over_time
 from pages.ui.pane import sentence
 from pages.ui.show import escape, figure, provenance
 from pages.ui.units import mark_unit, pick_unit
@@ -90,6 +91,8 @@ def show_methods(prefix: str, one: One, methods: list[str], target: str, common:
             picture = drawn(draw.on_source, source, each.units, each.scores, scale, selected=unit)
             mark = mark_unit(f"{prefix}_unit")
             figure(picture, f"{prefix}_row_{name}", f"{one.card.name}-{name}", mark, sentence(each))
+            film_buttons(f"{prefix}_film_{name}", source, each, scale)
+            show_over_time(f"{prefix}_{name}", f"{prefix}_unit", source, each, scale)
     if found:
         provenance(next(iter(found.values())).provenance)
     return list(found.values())

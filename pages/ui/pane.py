@@ -9,6 +9,7 @@ from featcore.encode.layouts import layout_of
 from featcore.types import Attribution, Card, Encoding, Modality
 from pages.ui.cached import drawn, encoded, explained
 from pages.ui.choose import Picked, pick_encoder, pick_input, pick_kind
+from pages.ui.clips import film_buttons
 from pages.ui.show import escape, figure, notes, plural
 from pages.ui.units import mark_unit, marked_unit, pick_unit
 
@@ -151,6 +152,7 @@ class Pane:
             self._mark,
             sentence(found),
         )
+        film_buttons(self._key("film"), self.picked.source, found, scale)
         if self.marked is not None:
             st.caption(escape(f"Marked: {found.units.labels[self.marked]} scores {found.scores[self.marked]:+.4f}."))
 

@@ -1,0 +1,76 @@
+"""`featcore bench`: named suites of measurements, as lines to read, as JSON, or kept in a file of records."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from featcore.commands.terminal import in_words, progress, say
+from featcore.errors import UnknownName
+
+if TYPE_CHECKING:
+    from featcore.types import Card
+
+EVERYTHING, LIST = "all", "list"
+
+
+def bench(
+    suite: Annotated[str, typer.Argument(help="a suite's name, 'all', or 'list' for their names")],
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option("--encoder", "-e", help="an embedded encoder, a folder, or a hub id; may be given again"),
+    ] = None,
+    budget_s: Annotated[float, typer.Option(min=0.01, help="seconds of timing one point")] = 1.0,
+    save: Annotated[Path | None, typer.Option(help="append the records to this file, one line of JSON each")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the records on stdout, one line of JSON each")] = False,
+    follow: Annotated[Path | None, typer.Option("--progress", help="keep in this file, as JSON, how far it is")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16")] = None,
+) -> None:
+    """Measure as an expert would: warm-up, intervals, pairs with a control, FLOP, bytes and peak memory."""
+    import json
+
+    import featcore as fc
+    from featcore.measure import records
+    from featcore.measure.suites import SUITES, run
+
+    with in_words():
+        if suite == LIST:
+            for each in SUITES.values():
+                say(f"{each.name:<12} {each.title}")
+            return
+        if suite != EVERYTHING and suite not in SUITES:
+            raise UnknownName(f"No suite is called '{suite}'. Known: {', '.join(SUITES)}, {EVERYTHING}.")
+        loaded = [fc.load(name, device, dtype) for name in encoder or _default(fc.encoders())]
+        for name in SUITES if suite == EVERYTHING else (suite,):
+            if not as_json:
+                say(f"{name}: {SUITES[name].title}")
+            with progress(follow) as tell:
+                for record in run(name, loaded, budget_s, tell):
+                    if save is not None:
+                        records.write(save, [record])
+                    say(json.dumps(record, allow_nan=False) if as_json else _line(record))
+
+
+def _default(cards: "list[Card]") -> list[str]:
+    """The embedded encoders, one of each size: two of the same shape cost the same."""
+    kinds = {(card.family, card.parameters, card.input_size): card.name for card in reversed(cards)}
+    return [card.name for card in cards if card.name in kinds.values()]
+
+
+def _line(record: dict[str, Any]) -> str:
+    """One record in one line: what, how long, with how much doubt, and what was reached."""
+    name = f"{record.get('series') or record['model_id']} {record.get('axis_value') or ''}".strip()
+    disturbed = f"  (disturbed: {record['disturbance']})" if record["disturbed"] else ""
+    if record.get("ratio_p50") is not None:
+        (low, high), (least, most) = record["ratio_ci95"], record["aa_ci95"]
+        return (
+            f"  {record['variant']:<44} {record['ratio_p50']:6.3f} [{low:.3f}, {high:.3f}]  "
+            f"A/A [{least:.3f}, {most:.3f}]  {record['verdict'].replace('_', ' ')}{disturbed}"
+        )
+    interval = record["p50_ci95_s"]
+    between = "" if interval is None else f" [{interval[0] * 1e3:.3f}, {interval[1] * 1e3:.3f}]"
+    middle = "needs 5 samples" if record["p50_s"] is None else f"{record['p50_s'] * 1e3:.3f} ms{between}"
+    reached = f"  {record['achieved_flops_s'] / 1e9:.1f} GFLOP/s" if record.get("achieved_flops_s") else ""
+    ended = f"{record['n']} runs, {record['stop_reason']}{disturbed}"
+    return f"  {name:<34} {record['variant']:<10} {middle}{reached}  {ended}"

@@ -1,0 +1,219 @@
+"""Records of a sweep over the batch become figures of what a second yields and how long one waits for it."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from featcore.draw.curves import legend_below
+from featcore.draw.meta import canvas, escape, finish, number
+from featcore.draw.ruler import SYMBOLS, disturbed_words, duration, log_axis, looks, marks, told
+from featcore.draw.scale import CATEGORIES, QUIET
+from featcore.draw.sweep import (
+    NEAR_BEST,
+    Record,
+    Series,
+    columns,
+    knee,
+    known,
+    machine,
+    median_s,
+    pareto,
+    part,
+    rows_of,
+    series,
+)
+
+if TYPE_CHECKING:
+    from featcore.draw.picture import Picture
+
+REFUSED = "memory"
+"""`stop_reason` of a size that did not fit into memory: a record without samples."""
+
+
+def throughput(records: Iterable[Record], height: int = 430) -> "Picture":
+    """Inputs a second against the batch, with the knee and the batch that no longer fitted into memory.
+
+    The knee is the smallest batch that reaches 90 % of the largest throughput of its line: beyond it people only wait
+    longer. A cross on the upper edge is a batch that was refused for memory.
+    """
+    import plotly.graph_objects as go
+
+    records = list(records)
+    each = series(records, "batch")
+    figure = canvas(height, 8, 12, 8, 96)
+    if not each:
+        return finish(figure, "No sweep over the batch has been measured: it takes two sizes of one encoder.", {})
+    said = []
+    rates = np.concatenate([one.throughput for one in each])
+    for one, look in zip(each, looks(each), strict=True):
+        low, high = one.interval_s.T
+        rate, at = one.throughput, knee(one.throughput)
+        figure.add_trace(
+            go.Scatter(
+                x=one.x.tolist(),
+                y=rate.tolist(),
+                mode="lines+markers",
+                name=escape(one.name),
+                legendgroup=one.name,
+                line={"color": look["color"], "width": 2, "dash": look["dash"]},
+                marker=marks(one, look),
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": np.nan_to_num(one.x / low - rate).tolist(),
+                    "arrayminus": np.nan_to_num(rate - one.x / high).tolist(),
+                    "color": look["color"],
+                    "thickness": 1.5,
+                    "width": 4,
+                },
+                hovertext=[
+                    f"<b>{escape(one.name)}</b><br>batch {batch:,.0f}: {number(each_rate)} inputs/s<br>{told(record)}"
+                    for batch, each_rate, record in zip(one.x, rate, one.records, strict=True)
+                ],
+                hovertemplate="%{hovertext}<extra></extra>",
+            )
+        )
+        ring = go.Scatter(x=[one.x[at]], y=[rate[at]], mode="markers", legendgroup=one.name, showlegend=False)
+        ring.update(
+            marker={"symbol": "circle-open", "size": 17, "color": look["color"], "line": {"width": 2.5}},
+            hovertext=f"<b>{escape(one.name)}</b><br>knee: the smallest batch with {NEAR_BEST:.0%} of the best rate",
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+        figure.add_trace(ring)
+        line = f"{one.name} has its knee at batch {one.x[at]:,.0f} with {number(rate[at])} inputs/s"
+        if (limit := refused(records, one)) is not None:
+            _mark_refused(figure, one, look["color"], limit, float(np.nanmax(rates)))
+            line += f", and batch {limit:,.0f} did not fit into memory"
+        said.append(line)
+    sizes = [one.x for one in each] + [[limit] for one in each if (limit := refused(records, one)) is not None]
+    figure.update_layout(
+        xaxis=log_axis(np.concatenate(sizes), "inputs at once (batch)", exact=True),
+        yaxis=log_axis(rates, "inputs a second"),
+        showlegend=True,
+        legend=legend_below(),
+    )
+    table = columns(rows_of(each))
+    table["inputs_per_s"] = rates.tolist()
+    table["knee"] = [bool(i == knee(one.throughput)) for one in each for i in range(len(one.x))]
+    disturbed = disturbed_words(sum(int(one.disturbed.sum()) for one in each), len(rates))
+    return finish(figure, "Throughput by batch: " + "; ".join(said) + "." + disturbed, table)
+
+
+def refused(records: Iterable[Record], one: Series) -> float | None:
+    """The smallest batch that the machine refused for memory on this line, None where every batch fitted."""
+    sizes = [
+        known(record, "batch")
+        for record in records
+        if record.get("stop_reason") == REFUSED
+        and all(part(record, name) == one.parts[name] for name in ("model_id", "dtype", "attn_impl", "machine"))
+    ]
+    return min((batch for batch in sizes if batch is not None), default=None)
+
+
+def _mark_refused(figure: "Picture", one: Series, colour: str, batch: float, top: float) -> None:
+    import plotly.graph_objects as go
+
+    cross = go.Scatter(x=[batch], y=[top], mode="markers", legendgroup=one.name, showlegend=False)
+    cross.update(
+        marker={"symbol": "x", "size": 11, "color": colour},
+        hovertext=f"<b>{escape(one.name)}</b><br>batch {batch:,.0f} did not fit into memory",
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+    figure.add_trace(cross)
+
+
+def tradeoff(records: Iterable[Record], height: int = 430) -> "Picture":
+    """Latency of one call against throughput: a point a batch, number format and kind of attention.
+
+    The grey line of an encoder joins its Pareto set: points that no other of the same encoder and machine beats in one
+    of both without losing in the other.
+    """
+    import plotly.graph_objects as go
+
+    found = [record for record in records if np.isfinite(median_s(record)) and known(record, "batch") is not None]
+    figure = canvas(height, 8, 12, 8, 96)
+    if not found:
+        return finish(figure, "Nothing has been measured of which latency and throughput are both known.", {})
+    kinds = _by(found, lambda r: (part(r, "model_id"), machine(r)))
+    variants = {kind: i for i, kind in enumerate(dict.fromkeys(map(_variant, found)))}
+    colours = {encoder: CATEGORIES[i % len(CATEGORIES)] for i, encoder in enumerate(_encoders(found))}
+    several = len({machine(record) for record in found}) > 1
+    rows, said = [], []
+    for (encoder, place), members in kinds.items():
+        wait = np.array([median_s(record) for record in members])
+        gain = np.array([float(known(record, "batch") or 1) for record in members]) / wait
+        best = pareto(wait, gain)
+        front = go.Scatter(x=(1e3 * wait[best]).tolist(), y=gain[best].tolist(), mode="lines", showlegend=False)
+        front.update(hoverinfo="skip", line={"color": QUIET, "width": 1.5, "shape": "hv"}, legendgroup=encoder)
+        figure.add_trace(front)
+        for variant, chosen in _by(range(len(members)), lambda i, m=members: _variant(m[i])).items():
+            name = " · ".join(filter(None, (encoder, variant, place if several else "")))
+            bad = [bool(members[i].get("disturbed")) for i in chosen]
+            shape = SYMBOLS[variants[variant] % len(SYMBOLS)]
+            dots = go.Scatter(x=(1e3 * wait[chosen]).tolist(), y=gain[chosen].tolist(), mode="markers")
+            dots.update(
+                name=escape(name),
+                legendgroup=encoder,
+                marker={
+                    "color": colours[encoder],
+                    "size": [12 if i in best else 8 for i in chosen],
+                    "symbol": [f"{shape}-x-open" if each else shape for each in bad],
+                    "line": {"width": [1.5 if each else 0 for each in bad], "color": colours[encoder]},
+                    "opacity": [1.0 if i in best else 0.55 for i in chosen],
+                },
+                hovertext=[
+                    f"<b>{escape(name)}</b><br>batch {known(members[i], 'batch'):,.0f}: {number(gain[i])} inputs/s, "
+                    f"a call takes {duration(wait[i])}"
+                    + ("<br>on the Pareto line" if i in best else "")
+                    + f"<br>{told(members[i])}"
+                    for i in chosen
+                ],
+                hovertemplate="%{hovertext}<extra></extra>",
+            )
+            figure.add_trace(dots)
+        rows += [
+            {
+                "encoder": encoder,
+                "variant": _variant(members[i]),
+                "batch": known(members[i], "batch"),
+                "median_s": float(wait[i]),
+                "inputs_per_s": float(gain[i]),
+                "pareto": i in best,
+                "machine": place,
+                "disturbed": bool(members[i].get("disturbed")),
+            }
+            for i in range(len(members))
+        ]
+        fastest, widest = best[0], best[-1]
+        said.append(
+            f"{encoder} from {duration(wait[fastest])} a call to {number(gain[widest])} inputs/s "
+            f"at {duration(wait[widest])}"
+        )
+    figure.update_layout(
+        xaxis=log_axis([1e3 * row["median_s"] for row in rows], "ms a call"),
+        yaxis=log_axis([row["inputs_per_s"] for row in rows], "inputs a second"),
+        showlegend=True,
+        legend=legend_below(),
+    )
+    bad_count = sum(row["disturbed"] for row in rows)
+    text = "The Pareto line goes, of " + "; of ".join(said) + "." + disturbed_words(bad_count, len(rows))
+    return finish(figure, text, columns(rows))
+
+
+def _variant(record: Record) -> str:
+    """Number format and kind of attention."""
+    attention = part(record, "attn_impl")
+    return ", ".join(filter(None, (part(record, "dtype"), f"{attention} attention" if attention else "")))
+
+
+def _encoders(records: Sequence[Record]) -> list[str]:
+    return list(dict.fromkeys(part(record, "model_id") for record in records))
+
+
+def _by(items: Iterable[Any], key: Any) -> dict[Any, list]:
+    """Items in groups, in order of appearance."""
+    found: dict[Any, list] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found

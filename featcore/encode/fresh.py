@@ -1,0 +1,66 @@
+"""An encoder as large as another but for other inputs, with random weights: it costs the same and knows nothing."""
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from featcore.encode.base import Encoder
+from featcore.encode.stems import ModuleStem, PixelStem
+
+SEED = 0
+
+
+def resized(encoder: Encoder, **sizes: Any) -> Encoder:
+    """A fresh encoder of the same class, depth, width and heads, made for other input sizes.
+
+    For measuring how cost grows beyond what a checkpoint's table of positions allows: time, memory and FLOP do not
+    depend on the values of the weights, answers do. Its card says that it is random and has no digest of weights.
+
+    Args:
+        sizes: image_size, num_frames (pixels), or positions (text): what `Layout` calls them, whatever the family's
+            config does.
+    """
+    layout, old = encoder.layout, encoder.model
+    wanted = _spelled(encoder, sizes)
+    config = copy.deepcopy(old.config)
+    for part in (getattr(config, "vision_config", config), config):
+        for name, value in wanted.items():
+            if hasattr(part, name):
+                setattr(part, name, value)
+    with torch.random.fork_rng():
+        torch.manual_seed(SEED)
+        model = type(old)(config).to(encoder.device, encoder.dtype)  # type: ignore[arg-type]
+    stated = (
+        encoder.card.config | wanted | {ours: wanted[theirs] for theirs, ours in layout.spelled if theirs in wanted}
+    )
+    size = (layout.positions(stated),) if layout.modality == "text" else layout.input_shape(stated)
+    card = replace(
+        encoder.card,
+        name=f"{encoder.card.name}, resized",
+        revision="random",
+        weights_sha256="",
+        accuracy="",
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        input_size=size,
+        config=stated,
+    )
+    loader: Any = copy.copy(encoder.loader)
+    if layout.modality == "text":
+        loader.max_positions = size[0]
+        return Encoder(card, layout, loader, model, ModuleStem(model))
+    loader.shape, loader.config = size, stated
+    stem = PixelStem(model, loader.step, loader.grid) if layout.pixels else ModuleStem(model)
+    return Encoder(card, layout, loader, model, stem)
+
+
+def _spelled(encoder: Encoder, sizes: dict[str, Any]) -> dict[str, Any]:
+    """Sizes by the names that the family's own config has for them."""
+    theirs = {ours: name for name, ours in encoder.layout.spelled}
+    wanted = {theirs.get(name, name): value for name, value in sizes.items() if name != "positions"}
+    if "positions" in sizes:
+        table = sizes["positions"] + encoder.layout.position_offset
+        name = "n_positions" if hasattr(encoder.model.config, "n_positions") else "max_position_embeddings"
+        wanted[name] = table
+    return wanted

@@ -1,0 +1,74 @@
+"""The page Scaling: a picture without a record, records of a stranger beside ours, a measurement in the background."""
+
+import json
+import time
+
+import pytest
+
+from tests.test_pages import ROOT, open_page, texts
+
+PAGE = ROOT / "pages/3_measure/scaling.py"
+
+
+def line(tokens, median_s, **fields) -> str:
+    """A record of a sweep over tokens as a line of JSON."""
+    needed = {"schema_version": 1, "record_id": f"{tokens}", "run_id": "r", "time_utc": "2026-01-01T00:00:00"}
+    what = {"stage": "forward", "variant": "sdpa", "model_id": "theirs", "dtype": "float32", "attn_impl": "sdpa"}
+    where = {"device": "cuda", "gpu": "Chip *of* <theirs>", "axis": "tokens", "tokens": tokens, "batch": 1}
+    return json.dumps({**needed, **what, **where, "samples_s": [median_s] * 9, "n": 9, **fields})
+
+
+def charts(app) -> str:
+    return " ".join(chart.proto.alt for chart in app.get("plotly_chart"))
+
+
+def test_without_a_record_the_work_by_formula_is_drawn(monkeypatch):
+    from pages.ui import records
+
+    monkeypatch.setattr(records, "shipped_records", list)
+    app = open_page(PAGE)
+    assert not app.exception
+    assert "Nothing has been measured yet" in texts(app)
+    assert "by formula" in charts(app)
+
+
+def test_records_of_another_machine_are_shown_and_a_bad_file_is_refused_in_words():
+    app = open_page(PAGE)
+    sweep = "\n".join(line(n, 1e-6 * n * n) for n in (64, 128, 256))
+    app.file_uploader(key="s_upload").upload("gpu.jsonl", sweep.encode(), "application/jsonl").run()
+    assert not app.exception
+    assert not app.error
+    assert "theirs" in charts(app)
+    assert "2 at the small end and 2 at the large" in charts(app), "quadratic times have exponent 2"
+    assert "Chip \\*of\\* \\<theirs\\>" in texts(app), "a stranger's text is shown as it is"
+    app.file_uploader(key="s_upload").upload("bad.jsonl", b'{"a": "[x](javascript:1)"}', "application/jsonl").run()
+    assert not app.exception
+    assert any("is no record of a measurement" in error.value for error in app.error)
+
+
+@pytest.mark.parametrize("axis", ["units", "resolution", "frames", "batch"])
+def test_every_axis_opens(axis):
+    app = open_page(PAGE, s_axis=axis)
+    assert not app.exception
+    assert not app.error
+
+
+def test_a_measurement_runs_in_the_background_is_stopped_and_stays_on_the_page():
+    app = open_page(PAGE, s_encoders=["text-mini"])
+    app.button(key="s_measure").click().run()
+    assert not app.exception
+    assert app.button(key="s_measure").disabled, "one at a time"
+    (run,) = app.session_state["s_runs"]
+    until = time.monotonic() + 240
+    while len(run.records()) < 2 and run.state == "running" and time.monotonic() < until:
+        time.sleep(0.5)
+    app.run()
+    assert not app.exception
+    assert "text-mini" in charts(app)
+    if run.state == "running":
+        app.button(key="s_stop").click().run()
+        assert "Stopped after" in texts(app)
+    assert not app.exception
+    assert not app.button(key="s_measure").disabled
+    assert "measured here" in texts(app)
+    run.remove()
