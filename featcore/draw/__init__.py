@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from featcore.draw.batches import throughput, tradeoff
     from featcore.draw.cost import attribution_cost
     from featcore.draw.curves import bars, concentration, prediction
-    from featcore.draw.frame import fragments
+    from featcore.draw.frame import fragments, markable
     from featcore.draw.latency import stages
     from featcore.draw.layout import sequence
     from featcore.draw.memory import memory_stack
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from featcore.draw.scale import Scale
     from featcore.draw.scaling import exponents, growth, work
     from featcore.draw.source import on_source
+    from featcore.draw.standing import standing
     from featcore.draw.text import strip
     from featcore.draw.times import profile, timeline
     from featcore.draw.training import confusion, ladder, learning
@@ -38,7 +39,7 @@ HOME = {
     "batches": ("throughput", "tradeoff"),
     "cost": ("attribution_cost",),
     "curves": ("bars", "concentration", "prediction"),
-    "frame": ("fragments",),
+    "frame": ("fragments", "markable"),
     "latency": ("stages",),
     "layout": ("sequence",),
     "memory": ("memory_stack",),
@@ -52,6 +53,7 @@ HOME = {
     "scale": ("Scale",),
     "scaling": ("exponents", "growth", "work"),
     "source": ("on_source",),
+    "standing": ("standing",),
     "text": ("strip",),
     "times": ("profile", "timeline"),
     "training": ("confusion", "ladder", "learning"),
@@ -80,6 +82,7 @@ __all__ = [
     "heads",
     "ladder",
     "learning",
+    "markable",
     "memory_stack",
     "on_source",
     "overlay_pixels",
@@ -89,6 +92,7 @@ __all__ = [
     "roofline",
     "sequence",
     "stages",
+    "standing",
     "strip",
     "strongest",
     "throughput",
