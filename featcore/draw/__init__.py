@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from featcore.draw.batches import throughput, tradeoff
     from featcore.draw.cost import attribution_cost
     from featcore.draw.curves import bars, concentration, prediction
+    from featcore.draw.faithfulness import agreements, deletion_insertion
     from featcore.draw.frame import fragments, markable
     from featcore.draw.latency import stages
     from featcore.draw.layout import sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from featcore.draw.scale import Scale
     from featcore.draw.scaling import exponents, growth, work
     from featcore.draw.source import on_source
-    from featcore.draw.standing import standing
+    from featcore.draw.standings import standing
     from featcore.draw.text import strip
     from featcore.draw.times import profile, timeline
     from featcore.draw.training import confusion, ladder, learning
@@ -39,6 +40,7 @@ HOME = {
     "batches": ("throughput", "tradeoff"),
     "cost": ("attribution_cost",),
     "curves": ("bars", "concentration", "prediction"),
+    "faithfulness": ("agreements", "deletion_insertion"),
     "frame": ("fragments", "markable"),
     "latency": ("stages",),
     "layout": ("sequence",),
@@ -53,7 +55,7 @@ HOME = {
     "scale": ("Scale",),
     "scaling": ("exponents", "growth", "work"),
     "source": ("on_source",),
-    "standing": ("standing",),
+    "standings": ("standing",),
     "text": ("strip",),
     "times": ("profile", "timeline"),
     "training": ("confusion", "ladder", "learning"),
@@ -64,12 +66,14 @@ HOME = {
 __all__ = [
     "Picture",
     "Scale",
+    "agreements",
     "attention_map",
     "attribution_cost",
     "bars",
     "concentration",
     "config",
     "confusion",
+    "deletion_insertion",
     "escape",
     "exponents",
     "film",

@@ -31,7 +31,7 @@ def show_shipped_trust(prefix: str = "t") -> None:
     if not records:
         st.info("No run over a marked set came with this copy. `featcore trust --set motion` makes one.")
         return
-    first, second = st.columns([6, 6], vertical_alignment="bottom")
+    first, second = st.columns([8, 4], vertical_alignment="bottom")
     with first:
         at = st.selectbox(
             "Marked by people, or by the renderer",
@@ -43,14 +43,8 @@ def show_shipped_trust(prefix: str = "t") -> None:
     record = records[at]
     titles = {name: about[0] for name, about in record["measures"].items()}
     with second:
-        measure = st.segmented_control(
-            "Measure",
-            list(titles),
-            default=next(iter(titles)),
-            required=True,
-            format_func=titles.__getitem__,
-            key=f"{prefix}_measure",
-            bind="query-params",
+        measure = st.selectbox(
+            "Measure", list(titles), format_func=titles.__getitem__, key=f"{prefix}_measure", bind="query-params"
         )
     _show_standing(prefix, record, measure)
     _show_verdicts(record, measure)
@@ -202,11 +196,15 @@ def _show_pointing(truth: Truth, units: Units, attributions: list[Attribution]) 
     import featcore as fc
 
     titles = {method.name: method.title for method in fc.methods()}
-    found = [localise(each.scores, truth) for each in attributions]
-    share = lambda value: None if value is None else 100 * value  # noqa: E731
-    columns: dict[str, list] = {"map": [titles.get(each.method, each.method) for each in attributions]}
-    for name, about in POINTING.items():
-        columns[about.name] = [share(getattr(each, name)) for each in found]
+    columns: dict[str, list] = {"map": []}
+    columns |= {about.name: [] for about in POINTING.values()}
+    for name in dict.fromkeys(each.method for each in attributions):
+        # Several maps of one method are those of a floor: what it gets is their mean.
+        found = [localise(each.scores, truth) for each in attributions if each.method == name]
+        columns["map"].append(titles.get(name, name) + (f", mean of {len(found)}" if len(found) > 1 else ""))
+        for measure, about in POINTING.items():
+            known = [value for one in found if (value := getattr(one, measure)) is not None]
+            columns[about.name].append(100 * sum(known) / len(known) if known else None)
     percents = {
         about.name: st.column_config.NumberColumn(format="%.0f%%", help=about.sentence) for about in POINTING.values()
     }

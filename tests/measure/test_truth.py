@@ -6,7 +6,7 @@ import pytest
 from featcore.errors import InputError
 from featcore.inputs.text import read_text
 from featcore.measure import truth
-from featcore.types import Units
+from featcore.types import Clip, Units
 from featcore.units.grid import cut_grid, place_grid
 from featcore.units.plain import cut_words
 from featcore.units.tokens import units_of
@@ -194,3 +194,13 @@ def test_marks_of_the_wrong_kind_are_refused_in_words():
         truth.of_boxes(patches, (1, 8, 8), [(4, 0, 0, 4)])
     with pytest.raises(InputError, match="1 x 4 x 8"):
         truth.of_mask(patches, np.zeros((1, 4, 8)))
+
+
+def test_a_picture_marks_by_being_white_and_has_to_be_of_the_same_size():
+    def clip(frame):
+        return Clip("k", np.repeat(np.array(frame, np.uint8)[None, ..., None], 3, axis=3), np.zeros(1), still=True)
+
+    source = clip([[0, 0], [0, 0]])
+    assert truth.pixels_of(clip([[255, 0], [128, 127]]), source).tolist() == [[[True, False], [True, False]]]
+    with pytest.raises(InputError, match="The mask 'clip' is 2x1 pixels, the input is 2x2"):
+        truth.pixels_of(clip([[255, 0]]), source)
