@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from featcore.draw.attention import attention_map, heads
     from featcore.draw.curves import bars, concentration, prediction
-    from featcore.draw.faithfulness import agreements, deletion_insertion
+    from featcore.draw.faithfulness import agreements, cascade, deletion_insertion
     from featcore.draw.frame import fragments
     from featcore.draw.latency import stages
     from featcore.draw.layout import sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 HOME = {
     "attention": ("attention_map", "heads"),
     "curves": ("bars", "concentration", "prediction"),
-    "faithfulness": ("agreements", "deletion_insertion"),
+    "faithfulness": ("agreements", "cascade", "deletion_insertion"),
     "frame": ("fragments",),
     "latency": ("stages",),
     "layout": ("sequence",),
@@ -51,6 +51,7 @@ __all__ = [
     "agreements",
     "attention_map",
     "bars",
+    "cascade",
     "clip_webm",
     "concentration",
     "config",
