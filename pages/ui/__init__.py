@@ -26,11 +26,10 @@ from pages.ui.trust import (
     judged_all,
     pick_judging,
     show_agreement,
+    show_cascade,
     show_judged_curves,
+    show_judging,
     show_verdicts,
-)
-from pages.ui.trust import (
-    show_conditions as show_judging,
 )
 from pages.ui.truth import show_marked, show_shipped_trust
 from pages.ui.units import (
