@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -88,6 +89,18 @@ def agreement(
     share = (1 + int((abs(null) >= abs(rho) - 1e-12).sum())) / (1 + len(null)) if len(null) else None
     overlap = intersection(strongest(one, top, seed), strongest(other, top, seed + 1))
     return Agreement(rho, null, low, high, share, overlap, chance(len(units), top), top)
+
+
+def gate(
+    units: Units, real: Float[np.ndarray, " n"], random: Float[np.ndarray, " n"]
+) -> Literal["passes", "fails", "cannot tell"]:
+    """Whether a map lets go of a model whose weights were drawn anew: "fails" where the sizes of its scores stay more
+    alike than the null of random shifts; "cannot tell" where a map is constant or has too few units."""
+    found = agreement(units, np.abs(real), np.abs(random))
+    if found.rho is None or found.high is None or len(found.null) < FEWEST_SHIFTS:
+        # A map that stays the very same has not let go, however few its units are.
+        return "fails" if np.allclose(real, random, atol=0) else "cannot tell"
+    return "fails" if found.rho > found.high else "passes"
 
 
 def constant(scores: Float[np.ndarray, " n"]) -> bool:

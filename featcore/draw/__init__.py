@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from featcore.draw.batches import throughput, tradeoff
     from featcore.draw.cost import attribution_cost
     from featcore.draw.curves import bars, concentration, prediction
+    from featcore.draw.faithfulness import agreements, deletion_insertion
     from featcore.draw.frame import fragments
     from featcore.draw.latency import stages
     from featcore.draw.layout import sequence
@@ -38,6 +39,7 @@ HOME = {
     "batches": ("throughput", "tradeoff"),
     "cost": ("attribution_cost",),
     "curves": ("bars", "concentration", "prediction"),
+    "faithfulness": ("agreements", "deletion_insertion"),
     "frame": ("fragments",),
     "latency": ("stages",),
     "layout": ("sequence",),
@@ -62,12 +64,14 @@ HOME = {
 __all__ = [
     "Picture",
     "Scale",
+    "agreements",
     "attention_map",
     "attribution_cost",
     "bars",
     "concentration",
     "config",
     "confusion",
+    "deletion_insertion",
     "escape",
     "exponents",
     "film",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
-from featcore.explain.base import Progress, silent
+from featcore.explain.base import Progress, resolve_target, silent
 from featcore.measure.hiding import explained_target, hide, scores_of
 from featcore.types import Attribution, Infidelity, Sample, Target
 
 if TYPE_CHECKING:
     from featcore.encode.base import Encoder
+
+DRAWS = 128
 
 
 def hidden_sets(units: int, draws: int, seed: int) -> Bool[np.ndarray, "draws units"]:
@@ -25,11 +28,28 @@ def hidden_sets(units: int, draws: int, seed: int) -> Bool[np.ndarray, "draws un
     return places < sizes[:, None]
 
 
+@dataclass(frozen=True, eq=False)
+class Falls:
+    """What hiding random sets of units changes: the same sets judge every map of the same target.
+
+    Attributes:
+        hidden: the sets, True where a unit was hidden; falls: F(x) - F(x with the set hidden) of each.
+    """
+
+    target: Target
+    baseline: str
+    hidden: Bool[np.ndarray, "draws n"]
+    falls: Float[np.ndarray, " draws"]
+    seed: int
+    passes: int
+    seconds: float
+
+
 def infidelity(
     encoder: Encoder,
     sample: Sample,
     attribution: Attribution,
-    draws: int = 128,
+    draws: int = DRAWS,
     seed: int = 0,
     progress: Progress = silent,
     *,
@@ -45,27 +65,46 @@ def infidelity(
     Args:
         target: for maps that explain no output (attention, floors) what is read, the predicted class unless given.
     """
-    start = perf_counter()
-    scores = scores_of(sample, attribution)
+    scores_of(sample, attribution)
     goal = explained_target(encoder, sample, attribution, target)
-    kind = encoder.baseline_kind(baseline)
+    return foretold(falls(encoder, sample, goal, draws, seed, progress, baseline=baseline), attribution)
+
+
+def falls(
+    encoder: Encoder,
+    sample: Sample,
+    target: Target | int | str | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    progress: Progress = silent,
+    *,
+    baseline: str = "auto",
+) -> Falls:
+    """Hide random sets of units; one pass a set."""
+    start = perf_counter()
+    goal, kind = resolve_target(encoder, sample, target), encoder.baseline_kind(baseline)
+    hidden = hidden_sets(len(sample.units), draws, seed)
     game = hide(encoder, sample, goal, kind, progress, draws + 1)
-    hidden = hidden_sets(len(scores), draws, seed)
-    values = game.values(np.concatenate([np.ones((1, len(scores)), bool), ~hidden]))
+    values = game.values(np.concatenate([np.ones((1, len(sample.units)), bool), ~hidden]))
     progress(game.explained.passes, game.explained.passes)
-    falls, foretold = values[0] - values[1:], hidden @ scores
-    size = float(foretold @ foretold)
-    factor = float(foretold @ falls) / size if size > 0 else 0.0
+    return Falls(goal, kind, hidden, values[0] - values[1:], seed, game.explained.passes, perf_counter() - start)
+
+
+def foretold(found: Falls, attribution: Attribution) -> Infidelity:
+    """Infidelity of a map from sets that were hidden already; needs no model."""
+    guess = found.hidden @ np.asarray(attribution.scores, float)
+    size = float(guess @ guess)
+    factor = float(guess @ found.falls) / size if size > 0 else 0.0
     return Infidelity(
         method=attribution.method,
-        target=goal,
-        baseline=kind,
-        raw=float(((foretold - falls) ** 2).mean()),
-        scaled=float(((factor * foretold - falls) ** 2).mean()),
+        target=found.target,
+        baseline=found.baseline,
+        raw=float(((guess - found.falls) ** 2).mean()),
+        scaled=float(((factor * guess - found.falls) ** 2).mean()),
         scale=factor,
-        changes=float((falls**2).mean()),
-        draws=draws,
-        seed=seed,
-        passes=game.explained.passes,
-        seconds=perf_counter() - start,
+        changes=float((found.falls**2).mean()),
+        draws=len(found.falls),
+        seed=found.seed,
+        passes=found.passes,
+        seconds=found.seconds,
     )

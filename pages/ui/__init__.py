@@ -21,6 +21,15 @@ from pages.ui.shared import (
 from pages.ui.show import escape, figure, friendly_errors, notes, provenance
 from pages.ui.timing import pick_stage, pick_timing, timed_all
 from pages.ui.training import show_run, start_run
+from pages.ui.trust import (
+    check_all,
+    judged_all,
+    pick_judging,
+    show_agreement,
+    show_conditions,
+    show_judged_curves,
+    show_verdicts,
+)
 from pages.ui.units import (
     cut_units,
     pick_cut,

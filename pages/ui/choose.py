@@ -254,7 +254,7 @@ def pick_comparison(cards: list[Card]) -> Asked:
 
 def pick_layer(cards: list[Card]) -> int:
     """Layer, counted from 1; 0 is the rollout of all."""
-    deepest = max((_layers(card) for card in cards), default=1)
+    deepest = max((layers_of(card) for card in cards), default=1)
     return st.selectbox(
         "Attention layer",
         range(deepest + 1),
@@ -316,7 +316,8 @@ def _apply(preset: Preset) -> None:
         st.session_state[f"{prefix}_unit"] = None
 
 
-def _layers(card: Card) -> int:
+def layers_of(card: Card) -> int:
+    """Maps of attention that a model has in depth, 1 without attention."""
     if "attention" not in card.provides:
         return 1
     config = card.config
