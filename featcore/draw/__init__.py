@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from featcore.draw.cost import attribution_cost
     from featcore.draw.curves import bars, concentration, prediction
     from featcore.draw.faithfulness import agreements, deletion_insertion
-    from featcore.draw.frame import fragments
+    from featcore.draw.frame import fragments, markable
     from featcore.draw.latency import stages
     from featcore.draw.layout import sequence
     from featcore.draw.memory import memory_stack
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from featcore.draw.scale import Scale
     from featcore.draw.scaling import exponents, growth, work
     from featcore.draw.source import on_source
+    from featcore.draw.standing import standing
     from featcore.draw.text import strip
     from featcore.draw.times import profile, timeline
     from featcore.draw.training import confusion, ladder, learning
@@ -40,7 +41,7 @@ HOME = {
     "cost": ("attribution_cost",),
     "curves": ("bars", "concentration", "prediction"),
     "faithfulness": ("agreements", "deletion_insertion"),
-    "frame": ("fragments",),
+    "frame": ("fragments", "markable"),
     "latency": ("stages",),
     "layout": ("sequence",),
     "memory": ("memory_stack",),
@@ -54,6 +55,7 @@ HOME = {
     "scale": ("Scale",),
     "scaling": ("exponents", "growth", "work"),
     "source": ("on_source",),
+    "standing": ("standing",),
     "text": ("strip",),
     "times": ("profile", "timeline"),
     "training": ("confusion", "ladder", "learning"),
@@ -84,6 +86,7 @@ __all__ = [
     "heads",
     "ladder",
     "learning",
+    "markable",
     "memory_stack",
     "on_source",
     "overlay_pixels",
@@ -93,6 +96,7 @@ __all__ = [
     "roofline",
     "sequence",
     "stages",
+    "standing",
     "strip",
     "strongest",
     "throughput",

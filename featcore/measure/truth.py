@@ -10,10 +10,38 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from featcore.errors import InputError
-from featcore.types import Localisation, Truth, Units
+from featcore.measure.definitions import Definition
+from featcore.types import Clip, Localisation, Truth, Units
 
 HALF = 0.5
 """Share of a unit that has to lie inside what was marked, unless another one is asked for."""
+
+POINTING: dict[str, Definition] = {
+    "pointing": Definition(
+        "Pointing game",
+        "PG",
+        "higher",
+        "1 if the highest score lies on a marked unit, else 0; of tied scores the share that does. Its chance level is "
+        "the share of the units that are marked.",
+        "Zhang et al. 2018, arXiv:1608.00507",
+    ),
+    "mass": Definition(
+        "Relevance mass",
+        "RMA",
+        "higher",
+        "Share of the positive score that lies on marked units; not defined for a map without any. Its chance level is "
+        "the share of the units that are marked.",
+        "Arras et al. 2022, arXiv:2003.07258",
+    ),
+    "rank": Definition(
+        "Relevance rank",
+        "RRA",
+        "higher",
+        "Share of the |M| highest scores that lie on marked units, |M| being how many are marked; of tied scores the "
+        "expectation. Its chance level is the share of the units that are marked.",
+        "Arras et al. 2022, arXiv:2003.07258",
+    ),
+}
 
 
 # --- what was marked becomes units -----------------------------------------------------------------------------------
@@ -102,6 +130,21 @@ def of_boxes(
             )
         mask[:, max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
     return of_mask(units, mask, least)
+
+
+def pixels_of(marked: Clip, source: Clip) -> Bool[np.ndarray, "1 y x"]:
+    """The pixels that a picture of the same size marks by being white; grey counts from the middle on.
+
+    Raises:
+        InputError: the picture is of another size.
+    """
+    (height, width), (rows, columns) = marked.frames.shape[1:3], source.frames.shape[1:3]
+    if (height, width) != (rows, columns):
+        raise InputError(
+            f"The mask '{marked.name}' is {width}x{height} pixels, the input is {columns}x{rows}. "
+            "Save a mask of the same size: white where the answer should come from, black elsewhere."
+        )
+    return marked.frames[:1].mean(-1) > 127.5
 
 
 def of_units(mask: Bool[np.ndarray, " n"]) -> Truth:

@@ -18,9 +18,12 @@ import numpy as np
 from featcore.errors import InputError, NotDefined
 from featcore.explain import METHODS, explain, methods, why_not
 from featcore.explain.base import Method, make, resolve_target, silent
+from featcore.explain.floor import FLOORS
 from featcore.keys import digest
+from featcore.measure.definitions import DEFINITIONS, Definition
+from featcore.measure.faithfulness import judge
 from featcore.measure.quiet import watch
-from featcore.measure.truth import localise
+from featcore.measure.truth import POINTING, localise
 from featcore.settings import settings
 from featcore.trust.sets import SETS, LeftOut, MarkedSet
 from featcore.trust.statistics import LEAST, RESAMPLES, Verdict, mean_interval, paired, verdict
@@ -34,29 +37,11 @@ AFFORDABLE = 150
 """Passes for one input above which a method has to be asked for by name."""
 STEPS = 20
 """Parts that deletion and insertion cut the order of units into."""
-FLOORS = ("random", "centre")
 
 Record = dict[str, Any]
 
-
-@dataclass(frozen=True)
-class Measure:
-    """One number of one map of one input; `about` defines it."""
-
-    name: str
-    title: str
-    about: str
-    high_is_good: bool = True
-
-
-MEASURES = {
-    one.name: one
-    for one in (
-        Measure("pointing", "Pointing game", "1 if the highest score lies on a marked unit; ties by expectation"),
-        Measure("mass", "Relevance mass", "share of the positive score on marked units; not defined without any"),
-        Measure("rank", "Relevance rank", "share of the |M| highest scores on marked units, |M| marked; ties likewise"),
-    )
-}
+MEASURES: dict[str, Definition] = POINTING | {name: DEFINITIONS[name] for name in ("abpc", "insertion", "deletion")}
+"""What is measured of every map, with its definition."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +92,12 @@ def run(
     """
     chosen_set, start, disturbed = SETS[name], perf_counter(), watch()
     folder = settings().data if data is None else data
-    wanted = [make(one) for one in dict.fromkeys((*chosen, *_floors()))] if chosen else []
+    if "logits" not in encoder.card.provides:
+        raise NotDefined(
+            f"'{encoder.card.name}' has no classifier, so it gives no answer that could come from a marked place. "
+            "Choose an encoder with labels."
+        )
+    wanted = [make(one) for one in dict.fromkeys((*chosen, *FLOORS))] if chosen else []
     for method in wanted:
         if reason := why_not(type(method), encoder):
             raise NotDefined(reason)
@@ -160,8 +150,9 @@ def run(
         "chance": _rounded(mean_interval(np.array([one.truth.chance for one in done], float), seed)),
         "units": [int(each) for each in np.quantile([len(one.truth.mask) for one in done], (0, 0.5, 1))],
         "right": _round(np.mean(right)) if right else None,
-        "measures": {one.name: [one.title, one.about, one.high_is_good] for one in MEASURES.values()},
+        "measures": {name: [one.name, one.sentence, one.better] for name, one in MEASURES.items()},
         "steps": STEPS,
+        "reads": "while units are hidden, F is the softmax probability of the explained class",
         "interval": f"95 % percentile bootstrap over inputs, {RESAMPLES} resamples; verdicts from {LEAST} inputs on",
         "methods": [_summary(done, place, values, seed) for place in range(len(wanted))],
         "best": {measure: _best(measure, values, seed) for measure in MEASURES},
@@ -189,10 +180,6 @@ def affordable(encoder: Encoder, sample: Sample) -> tuple[list[Method], dict[str
         else:
             run_now.append(one)
     return sorted(run_now, key=lambda one: one.name in FLOORS), left
-
-
-def _floors() -> list[str]:
-    return [name for name in FLOORS if name in METHODS]
 
 
 def _inputs(
@@ -227,7 +214,8 @@ def _judged(encoder: Encoder, one: _Input, method: str, draw: int) -> tuple[Attr
     knobs: dict[str, Any] = {"seed": draw % 1001} if method == "random" else {}
     found = explain(encoder, one.sample, method, one.target, **knobs)
     points = localise(found.scores, one.truth)
-    return found, {name: getattr(points, name) for name in MEASURES}
+    faithful = judge(encoder, one.sample, found, steps=STEPS, target=one.target)
+    return found, {name: getattr(points if hasattr(points, name) else faithful, name) for name in MEASURES}
 
 
 # --- what the record says --------------------------------------------------------------------------------------------
@@ -274,12 +262,12 @@ def _numbers(method: str, measure: str, values: Values, seed: int) -> Record:
 
 def _said(one: np.ndarray, other: np.ndarray, measure: str, seed: int) -> Verdict:
     n = int((~np.isnan(one - other)).sum())
-    return verdict(paired(one, other, seed), n, MEASURES[measure].high_is_good)
+    return verdict(paired(one, other, seed), n, MEASURES[measure].better == "higher")
 
 
 def _best(measure: str, values: Values, seed: int) -> Record | None:
     """The method with the best mean, floors apart, and those that the pairs cannot tell from it."""
-    sign = 1 if MEASURES[measure].high_is_good else -1
+    sign = 1 if MEASURES[measure].better == "higher" else -1
     own = {name: each[measure] for name, each in values.items() if name not in FLOORS}
     means = {name: sign * float(np.nanmean(each)) for name, each in own.items() if not np.isnan(each).all()}
     if not means:

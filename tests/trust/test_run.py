@@ -139,6 +139,11 @@ def test_a_sentence_encoder_of_other_classes_is_refused(cases):
         run("sst", case.encoder, 1, FAST)
 
 
+def test_an_encoder_without_a_classifier_is_refused(headless):
+    with pytest.raises(NotDefined, match="no classifier"):
+        run("motion", headless.encoder, 1, FAST)
+
+
 def test_a_record_survives_its_file_and_anything_else_is_refused(record, tmp_path):
     path = tmp_path / "deep" / "trust-motion.json"
     save(path, record)
