@@ -45,9 +45,9 @@ from pages.ui.wishes import pick_wish
 from pages.ui.words import (
     pick_words,
     read_words,
-    show_conditions,
     show_readings,
     show_variants,
+    show_word_conditions,
     show_words,
     show_work,
 )

@@ -158,7 +158,9 @@ class Pane:
 
 
 def sentence(found: Attribution) -> str:
-    """What was explained, from where to where, and how well the scores add up."""
+    """What was explained, from where to where, how well the scores add up, and what hides behind them."""
+    from featcore.explain.remarks import remarks
+
     parts = [f"Explains the {found.target}."] if found.target else ["Explains no output."]
     if found.baseline_score is not None and found.target_score is not None:
         parts.append(f"{found.baseline_score:.3f} at the baseline ({found.baseline}), {found.target_score:.3f} here.")
@@ -169,5 +171,6 @@ def sentence(found: Attribution) -> str:
         parts.append("The output hardly changed, so a relative gap means nothing.")
     if found.special_share > 0.005:
         parts.append(f"{found.special_share:.0%} of the absolute score fell on special positions.")
+    parts += remarks(found)
     parts.append(f"{plural(found.passes, 'pass')}, {found.seconds:.2f} s.")
     return " ".join(parts)

@@ -388,7 +388,7 @@ def _work(reading: Reading, measure: bool) -> dict[str, str]:
     }
 
 
-def show_conditions(readings: list[Reading]) -> None:
+def show_word_conditions(readings: list[Reading]) -> None:
     """How both attributions came about, the output they explain, and their baselines."""
     for reading in readings:
         found, labels = reading.attribution, reading.card.labels
