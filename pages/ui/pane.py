@@ -157,9 +157,9 @@ class Pane:
             st.caption(escape(f"Marked: {found.units.labels[self.marked]} scores {found.scores[self.marked]:+.4f}."))
 
 
-def sentence(found: Attribution) -> str:
-    """What was explained, from where to where, and how well the scores add up."""
-    parts = [f"Explains the {found.target}."] if found.target else ["Explains no output."]
+def sentence(found: Attribution, output: str = "") -> str:
+    """What was explained (`output`, where a page knows a clearer name), from where to where, and how it adds up."""
+    parts = [f"Explains the {output or found.target}."] if found.target else ["Explains no output."]
     if found.baseline_score is not None and found.target_score is not None:
         parts.append(f"{found.baseline_score:.3f} at the baseline ({found.baseline}), {found.target_score:.3f} here.")
     if found.completeness_gap is not None:
