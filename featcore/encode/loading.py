@@ -50,6 +50,8 @@ def load_folder(
             f"The tokenizer of '{card.name}' ({type(loader.tokenizer).__name__}) does not say which characters a token "
             "stands for, so no token could be marked in the text. Save the checkpoint with a tokenizer.json."
         )
+    if isinstance(loader, TextLoader):
+        card = replace(card, baselines=loader.baselines(card.baselines))
     model = _load_model(folder, card, pick_dtype(dtype)).to(place)  # type: ignore[arg-type]
     if isinstance(loader, TextLoader) and layout.readout == "last":
         model.config.use_cache = False
