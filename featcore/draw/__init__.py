@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from featcore.draw.batches import throughput, tradeoff
     from featcore.draw.cost import attribution_cost
     from featcore.draw.curves import bars, concentration, prediction
-    from featcore.draw.faithfulness import agreements, deletion_insertion
+    from featcore.draw.faithfulness import agreements, cascade, deletion_insertion
     from featcore.draw.frame import fragments, markable
     from featcore.draw.latency import stages
     from featcore.draw.layout import sequence
@@ -40,7 +40,7 @@ HOME = {
     "batches": ("throughput", "tradeoff"),
     "cost": ("attribution_cost",),
     "curves": ("bars", "concentration", "prediction"),
-    "faithfulness": ("agreements", "deletion_insertion"),
+    "faithfulness": ("agreements", "cascade", "deletion_insertion"),
     "frame": ("fragments", "markable"),
     "latency": ("stages",),
     "layout": ("sequence",),
@@ -70,6 +70,8 @@ __all__ = [
     "attention_map",
     "attribution_cost",
     "bars",
+    "cascade",
+    "clip_webm",
     "concentration",
     "config",
     "confusion",

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from featcore.draw.curves import legend_below
-from featcore.draw.meta import TALL_KEY_PX, add_key, canvas, escape, finish, number, ruled, shorten, titled
+from featcore.draw.meta import TALL_KEY_PX, add_key, canvas, escape, finish, in_template, number, ruled, shorten, titled
 from featcore.draw.scale import CATEGORIES, QUIET, Scale
-from featcore.types import Curve, Faithfulness
+from featcore.types import Curve, Faithfulness, Randomisation
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -97,6 +97,42 @@ def _list(table: dict[str, list], name: str, curve: Curve) -> None:
     table["curve"] += [curve.kind] * len(curve.share)
     table["share"] += curve.share.tolist()
     table["value"] += curve.values.tolist()
+
+
+def cascade(found: Mapping[str, Randomisation], height: int = 380) -> "Picture":
+    """Likeness of maps to those of the model with weights drawn anew, from the head down; a line a method."""
+    import plotly.graph_objects as go
+
+    figure = canvas(height, 8, 12, 8, 96)
+    table: dict[str, list] = {"map": [], "drawn anew down to": [], "similarity": []}
+    stages = next(iter(found.values())).stages
+    for i, (name, one) in enumerate(found.items()):
+        values = [1.0, *one.similarity.tolist()]
+        line = go.Scatter(x=list(range(len(values))), y=values, mode="lines+markers", name=escape(name))
+        line.update(
+            line={"color": CATEGORIES[i % len(CATEGORIES)], "width": 2.5},
+            marker={"size": 6},
+            customdata=[escape(each) for each in ("nothing", *stages)],
+            hovertemplate=f"<b>{in_template(name)}</b><br>down to %{{customdata}}: %{{y:.2f}}<extra></extra>",
+        )
+        figure.add_trace(line)
+        table["map"] += [name] * len(stages)
+        table["drawn anew down to"] += list(stages)
+        table["similarity"] += one.similarity.tolist()
+    short = ["none", *(stage.rsplit(".", 2)[-1] if "." in stage else stage for stage in stages)]
+    figure.update_layout(
+        xaxis=ruled(
+            title=titled("weights drawn anew down to", 12),
+            tickmode="array",
+            tickvals=list(range(len(short))),
+            ticktext=[escape(each) for each in short],
+        ),
+        yaxis=ruled(title=titled("Spearman correlation of sizes", 12), range=[-1.05, 1.05], dtick=0.5),
+        showlegend=True,
+        legend=legend_below(),
+    )
+    last = ", ".join(f"{name} {'undefined' if one.last is None else number(one.last)}" for name, one in found.items())
+    return finish(figure, f"Likeness to the maps of a wholly random model: {last}.", table)
 
 
 def agreements(

@@ -286,6 +286,7 @@ def _table(
             "_index": st.column_config.TextColumn("Map", pinned=True),
             **{titles[name]: st.column_config.NumberColumn(help=DEFINITIONS[name].sentence) for name in columns},
         },
+        placeholder="–",
         alt="One row a map: " + ", ".join(titles.values()),
     )
 
@@ -300,7 +301,13 @@ def _digits(value: float) -> str:
         return "–"
     if value == 0:
         return "0"
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.0e}"
+    return (
+        f"{value:.0f}"
+        if abs(value) >= 100 or value == int(value)
+        else f"{value:.3f}"
+        if abs(value) >= 0.001
+        else f"{value:.0e}"
+    )
 
 
 def _said(found: Verdicts, leaders: dict[str, str | None]) -> str:
@@ -424,6 +431,22 @@ def _hover(one: Any) -> str:
     share = "" if one.share is None else f"<br>as far from 0: {one.share:.1%} of all places"
     overlap = f"<br>top {one.top}: overlap {one.overlap:.2f}, by chance {one.by_chance:.2f}"
     return f"rho {one.rho:.2f}<br>{null}{share}{overlap}"
+
+
+def show_cascade(prefix: str, found: Verdicts) -> None:
+    """How alike maps stay while more and more of the weights are drawn anew; nothing before anybody asked."""
+    from featcore import draw
+
+    known_ones = {one.title: one.randomisation for one in found.judged.values() if one.randomisation is not None}
+    if not known_ones:
+        return
+    st.subheader("As weights are drawn anew", help=DEFINITIONS["randomisation"].sentence)
+    said = [f"{one.title} {one.gate}" for one in found.judged.values() if one.randomisation is not None]
+    about = (
+        f"The gate compares the outermost right with shifted maps: {', '.join(said)}. A map that passes need not be "
+        "right: noise passes as well."
+    )
+    figure(drawn(draw.cascade, known_ones), f"{prefix}_cascade", "randomisation", caption=about)
 
 
 def show_conditions(found: Verdicts) -> None:
