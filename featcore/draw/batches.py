@@ -7,7 +7,7 @@ import numpy as np
 
 from featcore.draw.curves import legend_below
 from featcore.draw.meta import canvas, escape, finish, number
-from featcore.draw.ruler import SYMBOLS, disturbed_words, duration, log_axis, looks, marks, told
+from featcore.draw.ruler import SYMBOLS, disturbed_words, duration, hollow, log_axis, looks, marks, told
 from featcore.draw.scale import CATEGORIES, QUIET
 from featcore.draw.sweep import (
     NEAR_BEST,
@@ -176,7 +176,7 @@ def tradeoff(records: Iterable[Record], height: int = 430) -> "Picture":
                 marker={
                     "color": colours[encoder],
                     "size": [12 if i in best else 8 for i in chosen],
-                    "symbol": [f"{shape}-x-open" if each else shape for each in bad],
+                    "symbol": [hollow(shape) if each else shape for each in bad],
                     "line": {"width": [1.5 if each else 0 for each in bad], "color": colours[encoder]},
                     "opacity": [1.0 if i in best else 0.55 for i in chosen],
                 },

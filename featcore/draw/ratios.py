@@ -152,17 +152,17 @@ def _ratio_axis(low: float, high: float) -> dict[str, Any]:
     from featcore.draw.ruler import log_axis
 
     axis = log_axis([low, high], "time of B ÷ time of A")
-    if high / low < 2:  # decades and halves are too coarse here
-        step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / s <= 6)
-        ticks = [round(step * i, 2) for i in range(int(low / step), int(high / step) + 2)]
+    steps = (step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if (high - low) / step <= 7)
+    if (step := next(steps, None)) is not None:  # decades and halves are too coarse here
+        ticks = [round(step * i, 2) for i in range(1, int(high / step) + 2) if step * i >= low - step]
         axis |= {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
     return axis
 
 
 def _label(row: dict[str, Any], several: bool) -> str:
     """What is compared, where there are several whose, and the verdict below it."""
-    name = row["comparison"]
-    if several and row["encoder"] and not name.startswith(row["encoder"]):
+    name = row["comparison"].removeprefix(f"{row['encoder']}: ")
+    if several and row["encoder"]:
         name = f"{row['encoder']}: {name}"
     said = f"{number(row['ratio'])}, {row['verdict'] or 'not judged'}"
     if row["judgement"]:

@@ -119,6 +119,14 @@ def test_the_tradeoff_marks_its_pareto_points():
     assert dict(zip(table["median_s"], table["pareto"], strict=True)) == pytest.approx({0.01: 1, 0.04: 1, 0.05: 0})
 
 
+def test_every_mark_has_a_disturbed_one():
+    many = [record(0.01 * (i + 1), batch=1, dtype=f"format {i}", disturbed=True) for i in range(8)]
+    assert len(draw.tradeoff(many).table["encoder"]) == 8
+    machines = [each for i in range(8) for each in quadratic(cpu_model=f"chip {i}", disturbed=True)]
+    assert len(set(draw.exponents(machines).table["line"])) == 8
+    draw.growth(machines)
+
+
 def test_records_are_split_into_lines_by_what_ran_and_where():
     theirs = quadratic(cpu_model="Other <chip>")
     lines = series([*quadratic(), *theirs, *quadratic(dtype="bfloat16"), record(1, tokens=9, model_id="lone")], "units")
@@ -194,6 +202,7 @@ def test_a_forest_has_the_widest_control_on_top_and_says_its_verdicts():
     assert "<b>x" not in figure.layout.yaxis.ticktext[2]
     assert figure.table["verdict"] == ["slower", "cannot tell"]
     assert figure.data[1].x[0] == pytest.approx(np.sqrt(1.1 * 1.3))
+    assert figure.layout.xaxis.ticktext == ("0.8", "0.9", "1", "1.1", "1.2", "1.3", "1.4")
     lines = [shape for shape in figure.layout.shapes if shape.type == "line"]
     assert [line.x0 for line in lines] == [1.02, 1], "the goal, and the line at 1"
 
