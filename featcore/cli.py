@@ -395,6 +395,8 @@ def read_knobs(method: str, pairs: list[str]) -> dict[str, Any]:
 
 def write_scores(found: "Attribution") -> None:
     """A row a unit with a bar, scaled to the largest score, then what was explained and what it cost."""
+    from featcore.explain.remarks import remarks
+
     longest = max((abs(float(score)) for score in found.scores), default=0.0) or 1.0
     width = max(len(label) for label in found.units.labels)
     for label, score in zip(found.units.labels, found.scores, strict=True):
@@ -406,6 +408,8 @@ def write_scores(found: "Attribution") -> None:
         say(f"F(x) {found.target_score:.4g}{before}")
     if found.completeness_gap is not None:
         say(f"completeness gap {found.completeness_gap:.2%}")
+    for remark in remarks(found):
+        say(remark)
     where = found.provenance
     say(f"{found.passes} passes, {found.seconds:.2f} s on {where.device}, {where.dtype}, {where.threads} threads")
 

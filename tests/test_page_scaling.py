@@ -72,3 +72,32 @@ def test_a_measurement_runs_in_the_background_is_stopped_and_stays_on_the_page()
     assert not app.button(key="s_measure").disabled
     assert "measured here" in texts(app)
     run.remove()
+
+
+def test_who_waits_for_another_measurement_reads_so_on_the_page(monkeypatch):
+    import threading
+
+    from streamlit.delta_generator import DeltaGenerator
+
+    from featcore.encode.turns import turn
+    from pages.ui.cached import working
+
+    said, device = [], turn("test-page")
+    monkeypatch.setattr(DeltaGenerator, "progress", lambda self, value, text=None: said.append(text) or self)
+    ready, done = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with device.alone("encode of *theirs*"):
+            ready.set()
+            done.wait(30)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert ready.wait(10)
+    threading.Timer(0.2, done.set).start()
+    with working("key", "Timing mine"), device.alone("mine"):
+        pass
+    thread.join()
+    assert any("waiting, somebody else is timing on this device" in text for text in said)
+    assert any("encode of \\*theirs\\*" in text for text in said)
+    assert said[-1] == "Timing mine …"

@@ -7,7 +7,7 @@ import numpy as np
 
 from featcore.draw.curves import legend_below
 from featcore.draw.meta import canvas, escape, finish, number
-from featcore.draw.ruler import SYMBOLS, disturbed_words, duration, log_axis, looks, marks, told
+from featcore.draw.ruler import SYMBOLS, disturbed_words, duration, hollow, log_axis, looks, marks, told
 from featcore.draw.scale import CATEGORIES, QUIET
 from featcore.draw.sweep import (
     NEAR_BEST,
@@ -27,6 +27,7 @@ from featcore.draw.sweep import (
 if TYPE_CHECKING:
     from featcore.draw.picture import Picture
 
+_INPUT = ("tokens", "frames", "height", "width")
 REFUSED = "memory"
 """`stop_reason` of a size that did not fit into memory: a record without samples."""
 
@@ -35,7 +36,8 @@ def throughput(records: Iterable[Record], height: int = 430) -> "Picture":
     """Inputs a second against the batch, with the knee and the batch that no longer fitted into memory.
 
     The knee is the smallest batch that reaches 90 % of the largest throughput of its line: beyond it people only wait
-    longer. A cross on the upper edge is a batch that was refused for memory.
+    longer. A cross on the upper edge is a batch that was refused for memory; a dotted line the batch whose activations
+    would fill it, where that lies near.
     """
     import plotly.graph_objects as go
 
@@ -44,7 +46,8 @@ def throughput(records: Iterable[Record], height: int = 430) -> "Picture":
     figure = canvas(height, 8, 12, 8, 96)
     if not each:
         return finish(figure, "No sweep over the batch has been measured: it takes two sizes of one encoder.", {})
-    said = []
+    said: list[str] = []
+    edges: list[float] = []
     rates = np.concatenate([one.throughput for one in each])
     for one, look in zip(each, looks(each), strict=True):
         low, high = one.interval_s.T
@@ -84,11 +87,16 @@ def throughput(records: Iterable[Record], height: int = 430) -> "Picture":
         line = f"{one.name} has its knee at batch {one.x[at]:,.0f} with {number(rate[at])} inputs/s"
         if (limit := refused(records, one)) is not None:
             _mark_refused(figure, one, look["color"], limit, float(np.nanmax(rates)))
+            edges.append(limit)
             line += f", and batch {limit:,.0f} did not fit into memory"
+        elif (fits := fitting(one)) is not None:
+            line += f", and memory would hold about batch {fits:,.0f}"
+            if fits < 4 * one.x.max():
+                figure.add_vline(x=fits, line={"color": look["color"], "width": 1.5, "dash": "dot"})
+                edges.append(fits)
         said.append(line)
-    sizes = [one.x for one in each] + [[limit] for one in each if (limit := refused(records, one)) is not None]
     figure.update_layout(
-        xaxis=log_axis(np.concatenate(sizes), "inputs at once (batch)", exact=True),
+        xaxis=log_axis([*edges, *(at for one in each for at in one.x)], "inputs at once (batch)", exact=True),
         yaxis=log_axis(rates, "inputs a second"),
         showlegend=True,
         legend=legend_below(),
@@ -111,6 +119,16 @@ def refused(records: Iterable[Record], one: Series) -> float | None:
     return min((batch for batch in sizes if batch is not None), default=None)
 
 
+def fitting(one: Series) -> float | None:
+    """The batch whose activations would fill the memory that weights leave, by how they grew so far."""
+    peak, whole = one.known("activation_peak_bytes"), one.known("memory_bytes")
+    if len(one.x) < 2 or not np.isfinite([peak[0], peak[-1], whole[-1]]).all() or peak[-1] <= peak[0]:
+        return None
+    each = (peak[-1] - peak[0]) / (one.x[-1] - one.x[0])
+    free = whole[-1] - np.nan_to_num(one.known("weight_bytes"))[-1]
+    return float(np.floor(free / each)) if free > each else None
+
+
 def _mark_refused(figure: "Picture", one: Series, colour: str, batch: float, top: float) -> None:
     import plotly.graph_objects as go
 
@@ -126,21 +144,21 @@ def _mark_refused(figure: "Picture", one: Series, colour: str, batch: float, top
 def tradeoff(records: Iterable[Record], height: int = 430) -> "Picture":
     """Latency of one call against throughput: a point a batch, number format and kind of attention.
 
-    The grey line of an encoder joins its Pareto set: points that no other of the same encoder and machine beats in one
-    of both without losing in the other.
+    The grey line of an encoder joins its Pareto set: points that no other of the same encoder, input and machine beats
+    in one of both without losing in the other.
     """
     import plotly.graph_objects as go
 
-    found = [record for record in records if np.isfinite(median_s(record)) and known(record, "batch") is not None]
+    found = [record for record in records if _is_pass(record)]
     figure = canvas(height, 8, 12, 8, 96)
     if not found:
         return finish(figure, "Nothing has been measured of which latency and throughput are both known.", {})
-    kinds = _by(found, lambda r: (part(r, "model_id"), machine(r)))
+    kinds = _by(found, lambda r: (part(r, "model_id"), machine(r), *(known(r, size) for size in _INPUT)))
     variants = {kind: i for i, kind in enumerate(dict.fromkeys(map(_variant, found)))}
     colours = {encoder: CATEGORIES[i % len(CATEGORIES)] for i, encoder in enumerate(_encoders(found))}
     several = len({machine(record) for record in found}) > 1
     rows, said = [], []
-    for (encoder, place), members in kinds.items():
+    for (encoder, place, *_), members in kinds.items():
         wait = np.array([median_s(record) for record in members])
         gain = np.array([float(known(record, "batch") or 1) for record in members]) / wait
         best = pareto(wait, gain)
@@ -158,7 +176,7 @@ def tradeoff(records: Iterable[Record], height: int = 430) -> "Picture":
                 marker={
                     "color": colours[encoder],
                     "size": [12 if i in best else 8 for i in chosen],
-                    "symbol": [f"{shape}-x-open" if each else shape for each in bad],
+                    "symbol": [hollow(shape) if each else shape for each in bad],
                     "line": {"width": [1.5 if each else 0 for each in bad], "color": colours[encoder]},
                     "opacity": [1.0 if i in best else 0.55 for i in chosen],
                 },
@@ -199,6 +217,12 @@ def tradeoff(records: Iterable[Record], height: int = 430) -> "Picture":
     bad_count = sum(row["disturbed"] for row in rows)
     text = "The Pareto line goes, of " + "; of ".join(said) + "." + disturbed_words(bad_count, len(rows))
     return finish(figure, text, columns(rows))
+
+
+def _is_pass(record: Record) -> bool:
+    """Whether it is the time of plain passes of one input, alone or in a batch, at its own size."""
+    plain = part(record, "stage") in ("forward", "total") and record.get("axis") in (None, "batch")
+    return plain and bool(np.isfinite(median_s(record))) and known(record, "batch") is not None
 
 
 def _variant(record: Record) -> str:

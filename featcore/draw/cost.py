@@ -103,7 +103,7 @@ def _row(record: Record) -> dict | None:
         "options": part(record, "variant"),
         "cost": float(cost),
         "passes": passes,
-        "least": known(record, "least_passes"),
+        "least": known(record, "forwards"),
         "error": float(error),
         "of": ERRORS[field],
         "median_s": median_s(record),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from featcore.draw.picture import Picture
 
 CONTROL = "A/A control"
-ROW_PX, NAME_MOST = 46, 30
+ROW_PX, NAME_MOST = 58, 34
 _COLOURS = {"faster": CATEGORIES[2], "slower": CATEGORIES[7], "same": CATEGORIES[0]}
 _PLAIN = "#808691"  # a verdict that decides nothing
 
@@ -35,8 +35,11 @@ def pairs(records: Iterable[Record]) -> list[dict[str, Any]]:
                 "ratio_high": interval[1],
                 "control_low": control[0],
                 "control_high": control[1],
-                "goal": known(record, "goal"),
+                "goal": known(record, "goal_most"),
+                "goal_name": part(record, "goal"),
                 "verdict": part(record, "verdict").replace("_", " "),
+                "judgement": part(record, "judgement").replace("_", " "),
+                "cosine": known(record, "cosine"),
                 "blocks": len(record["ratios"]) if isinstance(record.get("ratios"), list | tuple) else None,
                 "machine": machine(record),
                 "disturbed": bool(record.get("disturbed")),
@@ -116,7 +119,7 @@ def forest(records: Iterable[Record]) -> "Picture":
     )
     said = "; ".join(
         f"{row['comparison']} {number(row['ratio'])} ({number(row['ratio_low'])} to {number(row['ratio_high'])}), "
-        f"{row['verdict']}"
+        f"{row['verdict']}" + (f", goal {row['goal_name']} {row['judgement']}" if row["judgement"] else "")
         for row in rows
     )
     text = f"Ratios of time with 95 % intervals; the control reaches from {number(low)} to {number(high)}: {said}."
@@ -149,18 +152,30 @@ def _ratio_axis(low: float, high: float) -> dict[str, Any]:
     from featcore.draw.ruler import log_axis
 
     axis = log_axis([low, high], "time of B ÷ time of A")
-    if high / low < 2:  # decades and halves are too coarse here
-        step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / s <= 6)
-        ticks = [round(step * i, 2) for i in range(int(low / step), int(high / step) + 2)]
+    steps = (step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if (high - low) / step <= 7)
+    if (step := next(steps, None)) is not None:  # decades and halves are too coarse here
+        ticks = [round(step * i, 2) for i in range(1, int(high / step) + 2) if step * i >= low - step]
         axis |= {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
     return axis
 
 
 def _label(row: dict[str, Any], several: bool) -> str:
     """What is compared, where there are several whose, and the verdict below it."""
-    name = f"{row['encoder']}: {row['comparison']}" if several and row["encoder"] else row["comparison"]
-    said = f"{number(row['ratio'])}, {row['verdict'] or 'not judged'}" + (" (disturbed)" if row["disturbed"] else "")
-    return f"{escape(shorten(name, NAME_MOST))}<br><i>{escape(said)}</i>"
+    name = row["comparison"].removeprefix(f"{row['encoder']}: ")
+    if several and row["encoder"]:
+        name = f"{row['encoder']}: {name}"
+    said = f"{number(row['ratio'])}, {row['verdict'] or 'not judged'}"
+    if row["judgement"]:
+        said += f"; {row['goal_name']} {row['judgement']}"
+    lines = [escape(line) for line in _wrapped(name)] + [f"<i>{escape(said)}</i>"]
+    return "<br>".join(lines) + " (disturbed)" * row["disturbed"]
+
+
+def _wrapped(name: str) -> list[str]:
+    """A name on at most two lines, broken where it divides."""
+    head, colon, tail = name.partition(": ")
+    both = [head + ":", tail] if colon and len(name) > NAME_MOST else [name]
+    return [shorten(line, NAME_MOST) for line in both]
 
 
 def _told(row: dict[str, Any]) -> str:
@@ -172,5 +187,7 @@ def _told(row: dict[str, Any]) -> str:
         escape(row["machine"]),
     ]
     if row["goal"] is not None:
-        lines.insert(2, f"goal {number(row['goal'])}")
+        lines.insert(2, f"goal {escape(row['goal_name'])}: at most {number(row['goal'])}, {escape(row['judgement'])}")
+    if row["cosine"] is not None:
+        lines.append(f"cosine of both answers {row['cosine']:.6f}")
     return "<br>".join(lines + ["<b>disturbed</b>"] * row["disturbed"])

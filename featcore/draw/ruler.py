@@ -12,6 +12,7 @@ from featcore.types import median_interval
 
 DASHES = ("solid", "dash", "dashdot", "dot", "longdash")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "star")
+_CROSSED = ("circle", "square", "diamond")  # of these Plotly has one with a cross
 MOST_TICKS = 8
 
 
@@ -116,11 +117,16 @@ def told(record: Record) -> str:
     return "<br>".join(lines)
 
 
+def hollow(symbol: str) -> str:
+    """The mark of a disturbed record."""
+    return f"{symbol}-x-open" if symbol in _CROSSED else f"{symbol}-open"
+
+
 def marks(one: Series, look: dict[str, str], size: int = 8) -> dict[str, Any]:
-    """Markers of a line; a disturbed record is hollow with a cross in it."""
+    """Markers of a line; a disturbed record is larger and hollow."""
     return {
         "size": [size + 4 if each else size for each in one.disturbed],
-        "symbol": [f"{look['symbol']}-x-open" if each else look["symbol"] for each in one.disturbed],
+        "symbol": [hollow(look["symbol"]) if each else look["symbol"] for each in one.disturbed],
         "color": look["color"],
         "line": {"width": [1.5 if each else 0 for each in one.disturbed], "color": look["color"]},
     }
@@ -130,4 +136,4 @@ def disturbed_words(count: int, whole: int) -> str:
     """A sentence about disturbed records, "" where there are none."""
     if not count:
         return ""
-    return f" {count} of {whole} records are disturbed: the machine was not quiet (hollow marks with a cross)."
+    return f" {count} of {whole} records are disturbed: the machine was not quiet (hollow marks)."

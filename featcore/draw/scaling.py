@@ -7,7 +7,7 @@ import numpy as np
 
 from featcore.draw.curves import legend_below
 from featcore.draw.meta import canvas, escape, finish, number, ruled, titled
-from featcore.draw.ruler import disturbed_words, duration, log_axis, looks, marks, told
+from featcore.draw.ruler import disturbed_words, duration, hollow, log_axis, looks, marks, told
 from featcore.draw.scale import CATEGORIES, QUIET
 from featcore.draw.sweep import AXES, Record, Series, columns, crossover, local_exponents, rows_of, series
 
@@ -116,7 +116,7 @@ def exponents(records: Iterable[Record], axis: str = "units", height: int = 430)
                 marker={
                     "size": 8,
                     "color": look["color"],
-                    "symbol": [f"{look['symbol']}-x-open" if bad else look["symbol"] for bad in shaky],
+                    "symbol": [hollow(look["symbol"]) if bad else look["symbol"] for bad in shaky],
                     "line": {"width": 1.5 * shaky, "color": look["color"]},
                 },
                 error_y={

@@ -19,6 +19,8 @@ from featcore.types import Clip, Units
 if TYPE_CHECKING:
     from featcore.draw.picture import Picture
 
+CLOSE_PX = 21  # height of a row where there are many
+
 
 def word_bars(
     words: Sequence[str],
@@ -42,7 +44,8 @@ def word_bars(
         low, high = zip(*ranges.values(), strict=True)
         scales = dict.fromkeys(scales, whole)
         ranges = {title: [min(low), max(high)] for title in ranges}
-    figure = canvas(max(len(words), 1) * ROW_PX + 74, 8, 12, 26, 48)
+    row_px = ROW_PX if len(words) <= 12 else CLOSE_PX
+    figure = canvas(max(len(words), 1) * row_px + 74, 8, 12, 26, 48)
     wide = (1 + 0.06) / max(len(columns), 1) - 0.06
     for place, (title, each) in enumerate(columns.items()):
         axis, start = f"x{place + 1}" if place else "x", place * (wide + 0.06)
@@ -89,7 +92,8 @@ def word_bars(
         )
     figure.update_layout(yaxis=rows_axis(words))
     if selected is not None and selected < len(words):
-        figure.add_hrect(selected - 0.5, selected + 0.5, line_width=0, fillcolor="rgba(224,33,138,0.14)", layer="below")
+        row: dict = {"xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": selected - 0.5, "y1": selected + 0.5}
+        figure.add_shape(type="rect", line={"width": 0}, fillcolor="rgba(224,33,138,0.14)", layer="below", **row)
     leading = [
         f"{title}: " + ", ".join(f"'{words[i]}' {number(each[i])}" for i in np.argsort(-np.abs(each))[:3])
         for title, each in columns.items()

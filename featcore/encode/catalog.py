@@ -21,10 +21,22 @@ if TYPE_CHECKING:
 EMBEDDED = ("text-mini", "image-mini", "video-mini", "conv-mini", "pixel-mini", "text-mini-b", "video-mini-t1")
 _LOG = logging.getLogger(__name__)
 _PLAIN = re.compile(r"\w[\w.-]*")
-_CLASSIFIERS = ("SequenceClassification", "ImageClassification", "VideoClassification")
+_CLASSIFIERS = (
+    *("SequenceClassification", "ImageClassification", "VideoClassification"),
+    "ImageClassificationWithTeacher",  # DeiT: the mean of two classifiers
+)
 _SPEAKERS = ("ForCausalLM", "LMHeadModel")  # the next token is their class
-# What batch norm has counted is stored beside the parameters and is none.
-_COUNTED = ("running_mean", "running_var", "num_batches_tracked")
+# What is stored beside the parameters and is none: what batch norm has counted, and tables that old versions of
+# transformers wrote down though they follow from the config.
+_BUFFERS = (
+    *("running_mean", "running_var", "num_batches_tracked"),
+    *(".position_ids", ".inv_freq", ".attn.bias", ".attn.masked_bias"),
+)
+# How the names of an encoder's weights begin in a checkpoint that has a head beside it, where not by its family.
+_INSIDE = {
+    **{"xlm-roberta": "roberta", "deberta-v2": "deberta", "gpt2": "transformer"},
+    **dict.fromkeys(("modernbert", "llama", "qwen2"), "model"),
+}
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
 
@@ -184,6 +196,10 @@ def _card(folder: Path, asked: Asked) -> Card:
     architecture = (config.get("architectures") or [""])[0]
     classifies = architecture.endswith(_CLASSIFIERS)
     speaks = architecture.endswith(_SPEAKERS)
+    begin = weights_of(asked.tower)
+    if not (classifies or speaks or layout.projected):
+        config |= {"architectures": [re.sub("For[A-Z].*", "Model", architecture)] if architecture else []}
+        begin, config["left_out"], config["pools"] = _inside(folder / "model.safetensors", layout.family)
     labels = config.get("id2label") or {str(i): f"LABEL_{i}" for i in range(config.get("num_labels", 2))}
     sha256 = file_digest(folder / "model.safetensors")
     part = asked.suffix
@@ -195,7 +211,7 @@ def _card(folder: Path, asked: Asked) -> Card:
         checkpoint=str(folder) + part,
         revision=sha256[:12],
         licence=trained.get("licence", "see the checkpoint's own card"),
-        parameters=count_parameters(folder / "model.safetensors", weights_of(asked.tower)),
+        parameters=count_parameters(folder / "model.safetensors", begin),
         provides=frozenset(
             {
                 "gradient",
@@ -259,14 +275,31 @@ def _processed_size(folder: Path) -> list[int]:
 
 def count_parameters(weights: Path, begin: str = "") -> int:
     """Parameters whose names begin so, by the header of a safetensors file; no weight is read."""
+    return sum(size for name, size in _sizes(weights).items() if name.startswith(begin))
+
+
+def _inside(weights: Path, family: str) -> tuple[str, tuple[str, ...], bool]:
+    """How the names of an encoder's weights begin, what else is in the file, and whether its pooler is there.
+
+    What else is in it are heads that nobody here asks.
+    """
+    begin, names = _INSIDE.get(family, family) + ".", _sizes(weights)
+    if not any(name.startswith(begin) for name in names):
+        begin = ""
+    others = {name.partition(".")[0] for name in names if not name.startswith(begin)}
+    return begin, tuple(sorted(others)), any(name.startswith(f"{begin}pooler.") for name in names)
+
+
+def _sizes(weights: Path) -> dict[str, int]:
+    """Parameters of each tensor of a safetensors file."""
     from math import prod
 
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(weights, framework="numpy") as file:
-            names = [name for name in file.keys() if name.startswith(begin) and not name.endswith(_COUNTED)]  # noqa: SIM118
-            return sum(prod(file.get_slice(name).get_shape()) for name in names)
+            names = [name for name in file.keys() if not name.endswith(_BUFFERS)]  # noqa: SIM118
+            return {name: prod(file.get_slice(name).get_shape()) for name in names}
     except SafetensorError as error:
         raise LoadError(f"'{weights.parent.name}/{weights.name}' is damaged or cut short: {error}.") from error
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from featcore.errors import LoadError
 from featcore.types import Modality
 
-Readout = Literal["first", "last", "mean", "units", "both", "probe", "config"]
+Readout = Literal["first", "last", "mean", "units", "both", "prefix", "probe", "config"]
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Layout:
         prefix: names of the positions the model itself puts before the units (class, distillation and register
             tokens). Text families declare none: their special positions come from the tokenizer.
         readout: what the classifier reads: the first or the last position, the mean of all, the mean of the units,
-            the first beside the mean of the units ("both"), or what a learned query attends to ("probe"). "config"
-            asks the checkpoint.
+            the first beside the mean of the units ("both"), each position before the units by a classifier of its own
+            ("prefix"), or what a learned query attends to ("probe"). "config" asks the checkpoint.
         attention: which positions may see which.
         baselines: what can stand for "nothing there", the default first.
         position_offset: positions of the checkpoint's table that no token can use (RoBERTa counts from pad + 1).
@@ -79,6 +79,8 @@ class Layout:
         kind, weights = self.readout_of(config), np.zeros(length, np.float32)
         if kind == "mean":
             weights[:] = 1 / length
+        elif kind == "prefix":
+            weights[: len(self.before(config))] = 1 / len(self.before(config))
         elif kind in ("units", "both"):
             weights[positions] = 1 / len(positions)
             if kind == "both":
@@ -94,10 +96,14 @@ class Layout:
             return config["readout"]
         if self.readout != "config":
             return self.readout
+        if self.family == "deit":  # a teacher's classifier reads the distillation position beside the class position
+            return "prefix" if str(config.get("architectures")).endswith("WithTeacher']") else "first"
         if self.family == "modernbert":
             return "mean" if config.get("classifier_pooling", "cls") == "mean" else "first"
         if self.family == "vjepa2":  # its classifier has a query of its own; without one the mean is usual
             return "probe" if "classification" in str(config.get("architectures")).lower() else "mean"
+        if self.family == "videomae" and "classification" not in str(config.get("architectures")).lower():
+            return "mean"  # only a classifier reads one position of it
         mean = bool(config.get("use_mean_pooling", True))
         # VideoMAE has no class position; BEiT has one and leaves it out of its mean.
         return ("units" if self.prefix else "mean") if mean else "first"
@@ -241,7 +247,9 @@ LAYOUTS: dict[str, Layout] = {
         Layout("llama", "text", readout="last", attention="causal", baselines=_CAUSAL),
         Layout("qwen2", "text", readout="last", attention="causal", baselines=_CAUSAL),
         Layout("vit", "image", prefix=("[CLS]",), baselines=_PIXELS, resizes="interpolates"),
-        Layout("deit", "image", prefix=("[CLS]", "[DIST]"), baselines=_PIXELS, resizes="interpolates"),
+        Layout(
+            "deit", "image", prefix=("[CLS]", "[DIST]"), readout="config", baselines=_PIXELS, resizes="interpolates"
+        ),
         Layout("beit", "image", prefix=("[CLS]",), readout="config", baselines=_PIXELS, resizes="interpolates"),
         Layout("dinov2", "image", prefix=("[CLS]",), readout="both", baselines=_PIXELS, any_size=True),
         # Registers stand between the class position and the patches.

@@ -37,7 +37,9 @@ class VisionLoader:
         self.options: dict[str, Any] = {}
         if "own_size" in config:
             self.processor = _squashing(self.processor, self.shape[1:])
-            self.options = {"interpolate_pos_encoding": True} if layout.resizes == "interpolates" else {}
+            self.options |= {"interpolate_pos_encoding": True} if layout.resizes == "interpolates" else {}
+        if layout.family == "vjepa2" and "left_out" in config:  # what it predicts of hidden parts is not asked
+            self.options |= {"skip_predictor": True}
 
     @property
     def grid(self) -> tuple[int, int, int]:
@@ -129,7 +131,7 @@ class VisionLoader:
             notes.append(f"{cut:.0%} of the picture lies outside the centre crop and is not seen by the model.")
         if "own_size" in self.config:
             rows, columns = self.config["own_size"]
-            how = ", so its positions are interpolated" if self.options else ""
+            how = ", so its positions are interpolated" if "interpolate_pos_encoding" in self.options else ""
             notes.append(f"The checkpoint's own size is {columns}x{rows}; this one was asked for{how}.")
         return tuple(notes)
 

@@ -28,7 +28,7 @@ for _module in iter_modules(__path__):
 
 def methods(card: Card | None = None) -> list[type[Method]]:
     """The methods, the floors last; with a card, only those that are defined for it."""
-    defined = [method for method in METHODS.values() if card is None or method.needs <= card.provides]
+    defined = [method for method in METHODS.values() if card is None or not _refused(method, card)]
     return sorted(defined, key=lambda method: FLOORS.index(method.name) if method.name in FLOORS else -1)
 
 
@@ -87,14 +87,22 @@ def undefined(encoder: Encoder) -> dict[str, str]:
 
 def why_not(method: type[Method], encoder: Encoder) -> str:
     """Why a method has no meaning for an encoder; "" where it has one."""
-    lacking = method.needs - encoder.card.provides
-    if lacking:
-        return (
-            f"{method.title} is not defined for '{encoder.card.name}': it needs {', '.join(sorted(lacking))}, "
-            "which this encoder does not provide. Choose another method."
-        )
+    if refused := _refused(method, encoder.card):
+        return refused
     refusal = getattr(method, "refusal", None)
     return refusal(encoder) if refusal else ""
+
+
+def _refused(method: type[Method], card: Card) -> str:
+    """What a card alone says against a method."""
+    lacking = method.needs - card.provides
+    if lacking:
+        return (
+            f"{method.title} is not defined for '{card.name}': it needs {', '.join(sorted(lacking))}, "
+            "which this encoder does not provide. Choose another method."
+        )
+    refuses = getattr(method, "refuses", None)
+    return refuses(card) if refuses else ""
 
 
 def preload() -> None:

@@ -189,6 +189,7 @@ def machine() -> Record:
         "cuda": torch.version.cuda,
         "cpu_model": _cpu(),
         "cores": os.cpu_count(),
+        "memory_bytes": torch.cuda.get_device_properties(0).total_memory if cuda else _memory_bytes(),
         "isa": torch.backends.cpu.get_cpu_capability(),
         "threads_intra": torch.get_num_threads(),
         "threads_inter": torch.get_num_interop_threads(),
@@ -215,6 +216,13 @@ def _cpu() -> str:
     lines = told.read_text().splitlines() if told.is_file() else []
     named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor() or platform.machine()
+
+
+@cache
+def _memory_bytes() -> int | None:
+    """Memory of the machine; None where the system does not tell."""
+    known = hasattr(os, "sysconf") and {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(os.sysconf_names)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if known else None
 
 
 @cache

@@ -23,4 +23,4 @@ with ui.friendly_errors():  # a text that one choice refuses still has its varia
         ui.show_variants("w", asked)
 if readings:
     ui.show_work("w", readings)
-    ui.show_conditions(readings)
+    ui.show_word_conditions(readings)

@@ -5,6 +5,7 @@ from pages.ui.choose import pick_comparison, pick_encoder, pick_input, pick_kind
 from pages.ui.heads import head_statistics, show_gaze, show_heads, show_map
 from pages.ui.methods import pick_methods, pick_one, show_methods, show_ranking
 from pages.ui.model import show_model
+from pages.ui.pairs import show_pairs
 from pages.ui.pane import Pane
 from pages.ui.scaling import pick_sweep, show_scaling
 from pages.ui.shared import (
@@ -47,9 +48,9 @@ from pages.ui.wishes import pick_wish
 from pages.ui.words import (
     pick_words,
     read_words,
-    show_conditions,
     show_readings,
     show_variants,
+    show_word_conditions,
     show_words,
     show_work,
 )

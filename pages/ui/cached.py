@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from featcore.encode.turns import telling
 from featcore.errors import Cancelled
 from featcore.keys import digest, fingerprint
 from featcore.settings import settings
 from featcore.types import Attribution, Card, Encoding, Latency, Source
+from pages.ui.show import escape
 
 if TYPE_CHECKING:
     from featcore.draw import Picture
@@ -201,8 +203,13 @@ def working(key: str, label: str) -> Iterator[Callable[[int, int], None]]:
         left = f", about {spent * (1 - share) / share:.0f} s left" if share > 0.05 and spent > 1 else ""
         bar.progress(share, text=f"{label}: {done} of {total}{left}")
 
+    def wait(words: str) -> None:
+        """Say why nothing moves: somebody else computes or times on this device."""
+        bar.progress(0.0, text=f"{label}: {escape(words)}" if words else f"{label} …")
+
     try:
-        yield progress
+        with telling(wait):
+            yield progress
     finally:
         box.empty()
 

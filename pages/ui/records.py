@@ -66,7 +66,9 @@ def uploaded_records(prefix: str) -> list[Record]:
     return found
 
 
-def measure_here(prefix: str, suite: str, encoders: Sequence[str], budget_s: float = 1.0) -> None:
+def measure_here(
+    prefix: str, suite: str, encoders: Sequence[str], budget_s: float = 1.0, label: str = "Measure here"
+) -> None:
     """The button that starts a suite in the background; what it measures belongs to this session."""
     if settings().public_demo:
         st.info("Measuring is switched off on this public server. Run Tessera on your own machine to measure there.")
@@ -74,7 +76,7 @@ def measure_here(prefix: str, suite: str, encoders: Sequence[str], budget_s: flo
     run = current(prefix)
     busy = run is not None and run.state == "running"
     if st.button(
-        "Measure here",
+        label,
         icon=":material/timer:",
         type="primary",
         disabled=busy or not encoders,

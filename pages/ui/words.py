@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from featcore.compare.words import WordScores, per_word
-from featcore.errors import InputError, LoadError, NotDefined
+from featcore.errors import CutError, InputError, LoadError, NotDefined
 from featcore.inputs.page import CELL_PX, COLUMNS, LINES, ROWS, SIZES_PX, Typeset, typeset
 from featcore.inputs.variants import vary
 from featcore.types import Attribution, Card, Clip, Encoding, Source, Target, Text, Units
@@ -270,8 +270,13 @@ def show_readings(prefix: str, asked: Asked, readings: list[Reading]) -> None:
                 drawn(draw.prediction, reading.encoding.labels, reading.encoding.probabilities),
                 f"{prefix}_answer_{reading.card.modality}",
                 f"answer-{reading.card.name}",
-                caption=sentence(reading.attribution),
+                caption=sentence(reading.attribution, _output(reading.card)),
             )
+
+
+def _output(card: Card) -> str:
+    """What is explained of both encoders."""
+    return f"logit of '{card.labels[1]}' less that of '{card.labels[0]}'"
 
 
 def _inked(reading: Reading) -> int:
@@ -332,25 +337,25 @@ def show_variants(prefix: str, asked: Asked) -> None:
     """What both encoders answer to the text and to its variants, drawn alike."""
     st.subheader("What changes the answer", help="The same letters, lines and seed in every row.")
     label = asked.cards[0].labels[1]
-    rows: list[dict[str, Any]] = []
+    rows = []
     for variant, title in TITLES.items():
         row: dict[str, Any] = {"what": title}
         try:
             text = asked.text(variant)
-            row["text"] = text.text
             for card, source in zip(asked.cards, (text, asked.drawn(text).clip), strict=True):
                 answer = encoded(card, source)
                 row[card.title] = answer.labels[int(answer.probabilities.argmax())]
                 row[f"{card.title}: P({label})"] = float(answer.probabilities[1])
-        except InputError as refused:
-            row["text"] = str(refused)
+            row["text"] = text.text
+        except (InputError, CutError) as refused:
+            row |= {card.title: "–" for card in asked.cards} | {"text": str(refused)}
         rows.append(row)
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    shown = {name: st.column_config.ProgressColumn(format="percent") for name in columns if f"P({label})" in name}
+    shares = [f"{card.title}: P({label})" for card in asked.cards]
+    columns = ["what", *(name for pair in zip([c.title for c in asked.cards], shares, strict=True) for name in pair)]
     st.dataframe(
-        {name: [row.get(name) for row in rows] for name in columns},
+        {name: [row.get(name) for row in rows] for name in [*columns, "text"]},
         hide_index=True,
-        column_config=shown,
+        column_config={name: st.column_config.ProgressColumn(format="percent") for name in shares},
         alt="Answers and probabilities of both encoders for the text and each of its variants",
     )
 
@@ -388,7 +393,7 @@ def _work(reading: Reading, measure: bool) -> dict[str, str]:
     }
 
 
-def show_conditions(readings: list[Reading]) -> None:
+def show_word_conditions(readings: list[Reading]) -> None:
     """How both attributions came about, the output they explain, and their baselines."""
     for reading in readings:
         found, labels = reading.attribution, reading.card.labels

@@ -94,6 +94,10 @@ def test_the_knee_of_a_saturating_curve_is_where_it_saturates():
     assert knee(100 * batch) == 5, "a straight line has its knee at the end"
     records = [record(max(b / 800, 0.01), batch=int(b), tokens=50) for b in batch]
     refused = record(1, n=0, batch=64, tokens=50, stop_reason="memory")
+    memory = {"memory_bytes": 1e6 + 64e3, "weight_bytes": 1e6}
+    held = [each | memory | {"activation_peak_bytes": 1000 * each["batch"]} for each in records]
+    assert "memory would hold about batch 64" in draw.throughput(held).alt
+    assert draw.throughput(held).layout.shapes[0].x0 == 64
     figure = draw.throughput([*records, refused])
     assert "knee at batch 8 with 800 inputs/s, and batch 64 did not fit into memory" in figure.alt
     assert figure.table["knee"] == [False, False, False, True, False, False]
@@ -109,8 +113,18 @@ def test_the_pareto_set_of_points_made_by_hand():
 
 def test_the_tradeoff_marks_its_pareto_points():
     records = [record(0.01, batch=1), record(0.04, batch=8), record(0.05, batch=8, dtype="bfloat16")]
-    table = draw.tradeoff(records).table
+    longer = record(0.001, batch=64, tokens=9, axis="tokens")
+    another = record(0.001, batch=64, stage="attribution:ig")
+    table = draw.tradeoff([*records, longer, another]).table
     assert dict(zip(table["median_s"], table["pareto"], strict=True)) == pytest.approx({0.01: 1, 0.04: 1, 0.05: 0})
+
+
+def test_every_mark_has_a_disturbed_one():
+    many = [record(0.01 * (i + 1), batch=1, dtype=f"format {i}", disturbed=True) for i in range(8)]
+    assert len(draw.tradeoff(many).table["encoder"]) == 8
+    machines = [each for i in range(8) for each in quadratic(cpu_model=f"chip {i}", disturbed=True)]
+    assert len(set(draw.exponents(machines).table["line"])) == 8
+    draw.growth(machines)
 
 
 def test_records_are_split_into_lines_by_what_ran_and_where():
@@ -173,16 +187,22 @@ def ratio(name="b / a", verdict="slower", low=1.1, high=1.3, **fields):
 
 
 def test_a_forest_has_the_widest_control_on_top_and_says_its_verdicts():
-    figure = draw.forest([ratio(), ratio(EVIL, "cannot_tell", 0.95, 1.2, aa_ci95=[0.9, 1.01], goal=1.02)])
+    figure = draw.forest(
+        [
+            ratio(),
+            ratio(EVIL, "cannot_tell", 0.95, 1.2, aa_ci95=[0.9, 1.01], goal="G1", goal_most=1.02, judgement="missed"),
+        ]
+    )
     assert figure.layout.yaxis.ticktext[0] == "<b>A/A control</b>"
     assert figure.layout.yaxis.range == (2.5, -0.5), "the first row is at the top"
     control = figure.data[0]
     assert control.x[0] - control.error_x.arrayminus[0] == pytest.approx(0.9)
     assert control.x[0] + control.error_x.array[0] == pytest.approx(1.02)
-    assert "cannot tell" in figure.layout.yaxis.ticktext[2]
+    assert "cannot tell; G1 missed" in figure.layout.yaxis.ticktext[2]
     assert "<b>x" not in figure.layout.yaxis.ticktext[2]
     assert figure.table["verdict"] == ["slower", "cannot tell"]
     assert figure.data[1].x[0] == pytest.approx(np.sqrt(1.1 * 1.3))
+    assert figure.layout.xaxis.ticktext == ("0.8", "0.9", "1", "1.1", "1.2", "1.3", "1.4")
     lines = [shape for shape in figure.layout.shapes if shape.type == "line"]
     assert [line.x0 for line in lines] == [1.02, 1], "the goal, and the line at 1"
 
@@ -193,8 +213,8 @@ def test_a_ratio_with_a_broken_interval_is_left_out():
 
 def test_points_are_shares_of_the_roof_of_their_own_machine_and_number_format():
     roofs = [
-        record(1, suite="ceilings", flops=100, model_id=None),
-        record(1, suite="ceilings", bytes_moved=10, model_id=None, dtype="float32"),
+        record(1, samples_s=[1, 2], n=2, suite="ceilings", flops=100, model_id=None),
+        record(1, samples_s=[1, 2], n=2, suite="ceilings", bytes_moved=10, model_id=None, dtype=None),
     ]
     mine = record(1, flops=20, bytes_moved=4, tokens=10)  # 5 FLOP a byte: the slope allows 50
     fast = record(1, flops=90, bytes_moved=4, tokens=20)  # 22.5 FLOP a byte: the level allows 100
@@ -223,7 +243,7 @@ def test_memory_is_a_stack_of_weights_activations_and_maps():
 def test_the_cost_of_an_attribution_is_its_time_in_forward_passes():
     records = [
         record(0.02 * n, stage="attribution:ig", variant=f"{n} steps", completeness_gap=1 / n, forward_s=0.01, **more)
-        for n, more in ((4, {"least_passes": 8.1}), (16, {}))
+        for n, more in ((4, {"forwards": 8.1}), (16, {}))
     ]
     passes = record(9.0, stage="attribution:occlusion", completeness_gap=0, passes=17)
     figure = draw.attribution_cost([*records, passes, record(1)])

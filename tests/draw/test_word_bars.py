@@ -44,3 +44,10 @@ def test_a_page_is_drawn_down_to_its_last_line_with_the_index_and_scale_of_all_p
     assert (heat.zmin, heat.zmax) == (-2, 2), "patches below count for the scale"
     assert len(picture.table["unit"]) == 32
     assert draw.written(page.clip, units, scores).layout.yaxis.range[0] == 120
+
+
+def test_a_marked_word_is_marked_across_all_encoders(scores):
+    (shape,) = draw.word_bars(["x", "y", "z"], scores, selected=1).layout.shapes
+    assert (shape.xref, shape.x0, shape.x1) == ("paper", 0, 1)
+    assert (shape.y0, shape.y1) == (0.5, 1.5)
+    assert not draw.word_bars(["x", "y", "z"], scores, selected=3).layout.shapes, "a word that is not there"
