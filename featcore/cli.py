@@ -83,7 +83,8 @@ def check(
     say(f"{found['name']}: {found['architecture']} of the family {found['family']}, reads {found['modality']}")
     say(f"provides {', '.join(found['provides'])}")
     say(f"before the units: {', '.join(layout['before']) or 'nothing'}; attention: {layout['attention']}")
-    say(f"{found['units']} units at {found['positions']} positions, grid {layout['grid']}, sees {layout['input_size']}")
+    units = f"{found['units']} units ({found['unit']}) at {found['positions']} positions"
+    say(f"{units}, grid {layout['grid']}, sees {layout['input_size']}")
     if field := found["receptive_field"]:
         say(f"the middle cell reads {field[0]}x{field[1]} pixels")
     reads = layout["reads"]
