@@ -133,7 +133,11 @@ def explain(
     video: Video = None,
     file: File = None,
     target: Annotated[
-        str | None, typer.Option(help="a label, a class index, or: predicted, difference, probability")
+        str | None,
+        typer.Option(help="a label, a class index, 'a>b' for a rather than b, or: predicted, difference, probability"),
+    ] = None,
+    other: Annotated[
+        str | None, typer.Option(help="a second text or file: with --target similarity, or else as the baseline")
     ] = None,
     knob: Annotated[list[str] | None, typer.Option("--knob", "-k", help="name=value, may be repeated")] = None,
     as_json: Json = False,
@@ -152,7 +156,8 @@ def explain(
             raise InputError("There is nothing to explain. Give --text, --image, --video or --file.")
         sample = loaded.prepare(source)
         known = target is not None and target not in loaded.card.labels and target.lstrip("-").isdecimal()
-        found = run(loaded, sample, method, int(target) if known and target else target, tell, **options)
+        second = None if other is None else loaded.prepare(read_other(loaded.card, other))
+        found = run(loaded, sample, method, int(target) if known and target else target, tell, second, **options)
     for note in sample.notes:
         typer.echo(note, err=True)
     if as_json:
@@ -346,6 +351,14 @@ def read_source(
         # An encoder of pictures or text will say itself that it cannot read a clip.
         return fc.read_video(video or file, frames=card.input_size[0] if card.modality == "video" else 1)
     return None if file is None else fc.read_text(file)
+
+
+def read_other(card: "Card", given: str) -> "Source":
+    """A second input of the kind that the encoder reads: the text itself, or a file."""
+    words, path = (given, None) if card.modality == "text" else (None, Path(given))
+    source = read_source(card, words, None, None, path)
+    assert source is not None
+    return source
 
 
 def read_knobs(method: str, pairs: list[str]) -> dict[str, Any]:
