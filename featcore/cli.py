@@ -83,7 +83,8 @@ def check(
     say(f"{found['name']}: {found['architecture']} of the family {found['family']}, reads {found['modality']}")
     say(f"provides {', '.join(found['provides'])}")
     say(f"before the units: {', '.join(layout['before']) or 'nothing'}; attention: {layout['attention']}")
-    say(f"{found['units']} units at {found['positions']} positions, grid {layout['grid']}, sees {layout['input_size']}")
+    units = f"{found['units']} units ({found['unit']}) at {found['positions']} positions"
+    say(f"{units}, grid {layout['grid']}, sees {layout['input_size']}")
     if field := found["receptive_field"]:
         say(f"the middle cell reads {field[0]}x{field[1]} pixels")
     reads = layout["reads"]
@@ -132,7 +133,11 @@ def explain(
     video: Video = None,
     file: File = None,
     target: Annotated[
-        str | None, typer.Option(help="a label, a class index, or: predicted, difference, probability")
+        str | None,
+        typer.Option(help="a label, a class index, 'a>b' for a rather than b, or: predicted, difference, probability"),
+    ] = None,
+    other: Annotated[
+        str | None, typer.Option(help="a second text or file: with --target similarity, or else as the baseline")
     ] = None,
     knob: Annotated[list[str] | None, typer.Option("--knob", "-k", help="name=value, may be repeated")] = None,
     export: Annotated[Path | None, typer.Option(help="also write a film of the scored clip: .webm or .gif")] = None,
@@ -153,7 +158,8 @@ def explain(
             raise InputError("There is nothing to explain. Give --text, --image, --video or --file.")
         sample = loaded.prepare(source)
         known = target is not None and target not in loaded.card.labels and target.lstrip("-").isdecimal()
-        found = run(loaded, sample, method, int(target) if known and target else target, tell, **options)
+        second = None if other is None else loaded.prepare(read_other(loaded.card, other))
+        found = run(loaded, sample, method, int(target) if known and target else target, tell, second, **options)
         if export and film:
             export.write_bytes(film(source, found))
             tell_line(f"{export}: {export.stat().st_size:,} bytes")
@@ -370,6 +376,14 @@ def film_of(path: Path | None, card: "Card") -> "Callable[[Any, Attribution], by
     if not path.absolute().parent.is_dir():
         raise InputError(f"The folder of '{path}' does not exist. Make it, or name another file.")
     return makers[path.suffix.lower()]
+
+
+def read_other(card: "Card", given: str) -> "Source":
+    """A second input of the kind that the encoder reads: the text itself, or a file."""
+    words, path = (given, None) if card.modality == "text" else (None, Path(given))
+    source = read_source(card, words, None, None, path)
+    assert source is not None
+    return source
 
 
 def read_knobs(method: str, pairs: list[str]) -> dict[str, Any]:

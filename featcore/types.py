@@ -84,6 +84,10 @@ Source = Text | Clip
 # --- units -----------------------------------------------------------------------------------------------------------
 
 
+CELL = "cell "
+"""How the labels of cells begin."""
+
+
 @dataclass(frozen=True, eq=False)
 class Units:
     """The parts of one input that can be scored or hidden: tokens, patches, tubelets, regions.
@@ -92,7 +96,8 @@ class Units:
         axes: ("char",) for text, ("t", "y", "x") for pixels.
         extents: half-open [start, stop) of each unit on each axis, in the source's own characters, frames and
             pixels, so that an overlay is drawn on the original.
-        labels: what a person calls each unit: the token's text, or "t0 y2 x5".
+        labels: what a person calls each unit: the token's text, "t0 y2 x5", or "cell y2 x5" where it is a cell of a
+            convolutional network's last feature map, which reads beyond its extent.
         grid: units along t, y, x when they form a regular lattice in reading order, else None.
         regions: for irregular units the unit index of every pixel (-1: none), else None.
     """
@@ -108,11 +113,13 @@ class Units:
 
     @property
     def kind(self) -> str:
-        """The word a person reads: token, patch, tubelet or region."""
+        """The word a person reads: token, patch, tubelet, cell of a feature map, or region."""
         if self.axes == ("char",):
             return "token"
         if self.regions is not None:
             return "region"
+        if self.labels and self.labels[0].startswith(CELL):
+            return "cell"
         deep = len(self) > 0 and int((self.extents[:, 0, 1] - self.extents[:, 0, 0]).max()) > 1
         return "tubelet" if deep else "patch"
 

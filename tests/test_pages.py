@@ -361,3 +361,11 @@ def test_a_size_behind_an_encoders_name_cuts_another_grid():
     assert "y3 x11" in str(app.selectbox(key="r_unit").options)
     app = open_page(page, r_kind="image", r_encoder_image="image-mini#17x48", r_methods=["random"])
     assert any("multiple of 4" in error.value for error in app.error)
+
+
+def test_units_of_a_convolutional_network_are_called_cells():
+    app = open_page(ROOT / "pages/2_explain/attribution.py", r_kind="image", r_encoder_image="conv-mini")
+    assert not app.error
+    picker = app.selectbox(key="r_unit")
+    assert picker.label == "Marked cell"
+    assert "cell y0 x0" in str(picker.options)

@@ -163,16 +163,15 @@ def tradeoff(records: Iterable[Record], height: int = 430) -> "Picture":
         gain = np.array([float(known(record, "batch") or 1) for record in members]) / wait
         best = pareto(wait, gain)
         front = go.Scatter(x=(1e3 * wait[best]).tolist(), y=gain[best].tolist(), mode="lines", showlegend=False)
-        front.update(hoverinfo="skip", line={"color": QUIET, "width": 1.5, "shape": "hv"}, legendgroup=encoder)
+        front.update(hoverinfo="skip", line={"color": QUIET, "width": 1.5, "shape": "hv"})
         figure.add_trace(front)
         for variant, chosen in _by(range(len(members)), lambda i, m=members: _variant(m[i])).items():
-            name = " · ".join(filter(None, (encoder, variant, place if several else "")))
+            name = " · ".join(filter(None, (encoder, variant, place * several)))
             bad = [bool(members[i].get("disturbed")) for i in chosen]
             shape = SYMBOLS[variants[variant] % len(SYMBOLS)]
             dots = go.Scatter(x=(1e3 * wait[chosen]).tolist(), y=gain[chosen].tolist(), mode="markers")
             dots.update(
-                name=escape(name),
-                legendgroup=encoder,
+                showlegend=False,
                 marker={
                     "color": colours[encoder],
                     "size": [12 if i in best else 8 for i in chosen],
@@ -208,6 +207,11 @@ def tradeoff(records: Iterable[Record], height: int = 430) -> "Picture":
             f"{encoder} from {duration(wait[fastest])} a call to {number(gain[widest])} inputs/s "
             f"at {duration(wait[widest])}"
         )
+    keys = [(encoder, colour, "circle") for encoder, colour in colours.items()]
+    keys += [(variant, QUIET, SYMBOLS[i % len(SYMBOLS)]) for variant, i in variants.items()] * (len(variants) > 1)
+    for name, colour, symbol in keys:  # colours for encoders and symbols for variants, not every pair of both
+        entry = go.Scatter(x=[None], y=[None], mode="markers", name=escape(name), hoverinfo="skip")
+        figure.add_trace(entry.update(marker={"color": colour, "symbol": symbol, "size": 9}))
     figure.update_layout(
         xaxis=log_axis([1e3 * row["median_s"] for row in rows], "ms a call"),
         yaxis=log_axis([row["inputs_per_s"] for row in rows], "inputs a second"),

@@ -165,16 +165,19 @@ def agreements(
             z=z,
             zmin=-1,
             zmax=1,
-            colorscale=scale.colorscale(0.95),
+            colorscale=scale.colorscale(),
             showscale=False,
             xgap=2,
             ygap=2,
-            text=text,
-            texttemplate="%{text}",
             hovertext=said,
             hovertemplate="%{hovertext}<extra></extra>",
             hoverongaps=False,
         )
+    )
+    # Text of its own in the theme's colour: a heat map would choose black or white without knowing the page.
+    rows, columns = np.indices((n, n)).reshape(2, -1).tolist()
+    figure.add_trace(
+        go.Scatter(x=columns, y=rows, mode="text", text=[cell for line in text for cell in line], hoverinfo="skip")
     )
     ticks = {
         "tickmode": "array",
@@ -185,13 +188,13 @@ def agreements(
     figure.update_layout(
         xaxis=ruled(tickangle=-45, **ticks), yaxis=ruled(range=[n - 0.5, -0.5], ticklabelstandoff=6, **ticks)
     )
-    add_key(figure, scale, "Spearman correlation", 0.95)
+    add_key(figure, scale, "Spearman correlation")
     pairs = [(names[row], names[column], value) for (row, column), value in rho.items()]
     told = ", ".join(f"{a} and {b} {'undefined' if v is None else number(v)}" for a, b, v in pairs)
-    columns = {
+    numbers = {
         "one": [a for a, _, _ in pairs],
         "other": [b for _, b, _ in pairs],
         "rho": [v for _, _, v in pairs],
         "outside the null": [clear[pair] for pair in rho],
     }
-    return finish(figure, f"Spearman correlation of maps over the same units: {told}.", columns)
+    return finish(figure, f"Spearman correlation of maps over the same units: {told}.", numbers)

@@ -39,6 +39,8 @@ _SWEPT = {
     "batch": ("batch",),
 }
 """What the records of a sweep along an axis call it; a record that belongs to no sweep may stand on any axis."""
+_SWEEPS = (None, "scaling", "batch")
+"""Suites whose records make lines; others measure the same passes for another purpose."""
 PARTS = ("model_id", "stage", "variant", "dtype", "attn_impl", "compiled", "machine", "origin")
 """What makes two records two lines."""
 MOST_CHARACTERS = 80
@@ -128,29 +130,39 @@ def part(record: Record, name: str) -> str:
 
 
 def series(records: Iterable[Record], axis: str, least: int = 2) -> list[Series]:
-    """The lines that a set of records holds along an axis: records equal in all but that axis.
+    """The lines that a set of records holds along an axis: records of one run, equal in all but that axis.
 
-    Of several records at one place of one line the youngest counts. Records without a median are left out, and so are
-    lines with fewer than `least` places.
+    Of several runs of the same the youngest counts, and of several records at one place of one line too. Records
+    without a median are left out, and so are lines with fewer than `least` places.
     """
     kept = [name for name in _SIZES if name not in _VARIED[axis]]
-    groups: dict[tuple, dict[float, Record]] = {}
+    groups: dict[tuple, dict[str, dict[float, Record]]] = {}
     for record in records:
         at = size(record, axis)
-        if record.get("axis") not in (None, *_SWEPT[axis]):
+        if record.get("axis") not in (None, *_SWEPT[axis]) or record.get("suite") not in _SWEEPS:
             continue
         if at is None or np.isnan(median_s(record)):
             continue
         key = (*(part(record, name) for name in PARTS), *(known(record, name) for name in kept))
-        place = groups.setdefault(key, {})
-        if at not in place or str(place[at].get("time_utc", "")) <= str(record.get("time_utc", "")):
+        place = groups.setdefault(key, {}).setdefault(part(record, "run_id"), {})
+        if at not in place or _when(place[at]) <= _when(record):
             place[at] = record
-    long = {key: place for key, place in groups.items() if len(place) >= least}
+    long = {key: place for key, runs in groups.items() if (place := _youngest(runs, least))}
     names = _names(list(long), kept)
     return [
         Series(names[key], dict(zip(PARTS, key, strict=False)), axis, tuple(place[at] for at in sorted(place)))
         for key, place in long.items()
     ]
+
+
+def _youngest(runs: Mapping[str, dict[float, Record]], least: int) -> dict[float, Record]:
+    """The last run that has enough places for a line, empty where none has."""
+    enough = [place for place in runs.values() if len(place) >= least]
+    return max(enough, key=lambda place: max(map(_when, place.values())), default={})
+
+
+def _when(record: Record) -> str:
+    return part(record, "time_utc")
 
 
 def _names(keys: list[tuple], sizes: Sequence[str]) -> dict[tuple, str]:

@@ -1,5 +1,6 @@
 """The vision loader: a Clip becomes normalised pixels, and the model's grid is mapped back onto the clip."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from transformers.image_utils import SizeDict
 
 from featcore.encode.layouts import Layout
 from featcore.errors import CutError, LoadError
-from featcore.types import Clip, Sample, Source
+from featcore.types import CELL, Clip, Sample, Source
 from featcore.units.grid import place_grid
 
 _DIVIDED = "divided_space_time"
@@ -69,6 +70,8 @@ class VisionLoader:
             )
         box = self.seen(source)
         units = place_grid(source.frames.shape[:3], self.grid, box)
+        if self.layout.cells:
+            units = replace(units, labels=tuple(CELL + label for label in units.labels))
         rows, positions = np.arange(len(units)), self.layout.places(self.grid, self.config)
         return Sample(
             key=key,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from featcore.errors import NotDefined
 from featcore.explain.base import BASELINE_HELP, METHODS, Explained, Progress, attribute, knob
+from featcore.explain.between import Between
 from featcore.types import Attribution, Card, Sample, Target
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ class DeepLift:
 def exchanged(encoder: Encoder) -> Encoder:
     """The encoder over a copy of its model with DeepLIFT's rules; weights are shared, the original is not touched."""
     shared = {id(tensor): tensor for tensor in (*encoder.model.parameters(), *encoder.model.buffers())}
-    twin, stem = copy(encoder), copy(encoder.stem)
+    twin, stem = copy(encoder.encoder if isinstance(encoder, Between) else encoder), copy(encoder.stem)
+    twin.baseline, twin.baseline_kind = encoder.baseline, encoder.baseline_kind  # type: ignore[method-assign]
     with encoder.lock:
         twin.model = deepcopy(encoder.model, shared)
     for parent in list(twin.model.modules()):

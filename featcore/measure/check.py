@@ -46,6 +46,7 @@ def check(encoder: Encoder, source: Source) -> dict[str, Any]:
         },
         "receptive_field": receptive_field(encoder, sample) if layout.cells else None,
         "units": len(sample.units),
+        "unit": sample.units.kind,
         "positions": len(sample.sequence),
         "parameters": card.parameters,
         "weight_bytes": weights,

@@ -137,17 +137,21 @@ def encoded(card: Card, source: Source) -> Encoding:
     return fetch(encoding_question(card, source), compute, f"Encoding with {card.title}")
 
 
-def explained(card: Card, source: Source, method: str, target: str, knobs: dict[str, Any]) -> Attribution:
-    """One score per unit; no model runs when the same was asked before."""
+def explained(
+    card: Card, source: Source, method: str, target: str, knobs: dict[str, Any], other: Source | None = None
+) -> Attribution:
+    """One score per unit; no model runs when the same was asked before. `other` as in `featcore.explain`."""
     from featcore.runs import attribution_question
 
     def compute(progress: Callable) -> Attribution:
         import featcore as fc
 
         with encoder(card) as loaded:
-            return fc.explain(loaded, loaded.prepare(source), method, target, progress, **knobs)
+            second = None if other is None else loaded.prepare(other)
+            return fc.explain(loaded, loaded.prepare(source), method, target, progress, second, **knobs)
 
-    return fetch(attribution_question(card, source, method, target, knobs), compute, f"{method} on {card.title}")
+    question = attribution_question(card, source, method, target, knobs)
+    return fetch(question if other is None else {**question, "other": other.key}, compute, f"{method} on {card.title}")
 
 
 def timed(

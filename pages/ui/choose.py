@@ -1,6 +1,6 @@
 """What pages ask: which input, which encoder, which method with which knobs. Every answer is kept in the address."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,11 @@ TARGETS = {
     "difference": "Predicted class less the runner-up",
     "probability": "Probability of the predicted class",
 }
+OF_VECTOR = {"norm": "Length of the pooled vector"}
+OF_CLASSES = {"class": "A class of your choice"}
+OF_OTHERS = {"similarity": "Similarity to another input", "instead": "This input instead of another"}
+MOST_CLASSES = 1000
+NO_CLASS = ""
 
 
 @dataclass(frozen=True)
@@ -218,16 +223,62 @@ def pick_knobs(prefix: str, method: str, cards: list[Card]) -> dict[str, Any]:
     return chosen
 
 
-def pick_target(prefix: str) -> str:
-    """Which output is explained."""
-    return st.selectbox(
+def pick_target(prefix: str, cards: Sequence[Card] = (), others: bool = False) -> str:
+    """Which output is explained, as `featcore.explain` takes it: a rule, a class, or "a>b".
+
+    Args:
+        cards: the encoders on the page; classes are offered where all of them have the same.
+        others: whether a second input may be chosen, see `pick_other`; "instead" is the predicted class's logit, with
+            the other input as its baseline.
+    """
+    labels = cards[0].labels if cards and all(card.labels == cards[0].labels for card in cards) else ()
+    headless = bool(cards) and not any("logits" in card.provides for card in cards)
+    offered = OF_VECTOR if headless else TARGETS
+    offered = offered | (OF_CLASSES if 1 < len(labels) <= MOST_CLASSES else {}) | (OF_OTHERS if others else {})
+    chosen = st.selectbox(
         "Explain",
-        list(TARGETS),
-        format_func=TARGETS.__getitem__,
-        key=f"{prefix}_target",
+        list(offered),
+        format_func=offered.__getitem__,
+        key=f"{prefix}_target{'_vector' if headless else ''}",
         bind="query-params",
         help="A logit moves with every unit; a probability near 0 or 1 hardly moves, so its scores vanish there.",
     )
+    return _class_rather_than(prefix, labels) if chosen in OF_CLASSES else chosen
+
+
+def _class_rather_than(prefix: str, labels: tuple[str, ...]) -> str:
+    """A class, alone or rather than another one, each by its label, or by its number where two are called alike."""
+    names = [label if labels.count(label) == 1 else str(index) for index, label in enumerate(labels)]
+    said = {name: label if name == label else f"{label} ({name})" for name, label in zip(names, labels, strict=True)}
+    kept = digest(*labels)[:8]  # the classes of another encoder are other choices
+    one, two = st.columns(2)
+    with one:
+        chosen = st.selectbox(
+            "Class", names, format_func=said.__getitem__, key=f"{prefix}_class_{kept}", bind="query-params"
+        )
+    with two:
+        against = st.selectbox(
+            "Rather than",
+            [NO_CLASS, *(name for name in names if name != chosen)],
+            format_func=lambda name: said.get(name, "no other class"),
+            key=f"{prefix}_against_{kept}",
+            bind="query-params",
+            help="With a second class the difference of both logits is explained: what speaks for this one only.",
+        )
+    return chosen if against == NO_CLASS else f"{chosen}>{against}"
+
+
+def pick_other(prefix: str, card: Card, target: str) -> Picked | None:
+    """The second input that a target asks for; None where it asks for none, or while nothing is chosen."""
+    if target not in OF_OTHERS:
+        return None
+    st.caption(
+        "The other input: the one that the first is compared with."
+        if target == "similarity"
+        else "The other input: it takes the baseline's place, so the scores say what makes the answers differ. "
+        "Both need as many units."
+    )
+    return pick_input(f"{prefix}o", card.modality, frames=card.input_size[0])
 
 
 @dataclass(frozen=True)
@@ -246,7 +297,7 @@ def pick_comparison(cards: list[Card]) -> Asked:
         with one:
             method = pick_method("c")
         with two:
-            target = pick_target("c")
+            target = pick_target("c", cards)
         with three, st.popover("Options", icon=":material/tune:", width="stretch", help="Options of the method"):
             knobs = pick_knobs("c", method, cards) or (st.caption("This method has no options.") and {})
     return Asked(method, target, knobs)

@@ -159,6 +159,7 @@ def _show_batch(prefix: str, records: list[Record]) -> None:
 
 def _show_limits(prefix: str, records: list[Record], axis: str) -> None:
     from featcore import draw
+    from featcore.draw.sweep import series
 
     left, right = st.columns(2, gap="large")
     with left:
@@ -170,7 +171,7 @@ def _show_limits(prefix: str, records: list[Record], axis: str) -> None:
         _picture(drawn(draw.roofline, records), f"{prefix}_roofline", "roofline")
     with right:
         st.subheader("Memory", help="Weights, results alive at once in a pass, and attention maps if they are kept.")
-        names = list(dict.fromkeys(str(each.get("model_id")) for each in records if each.get("activation_peak_bytes")))
+        names = list(dict.fromkeys(one.parts["model_id"] for one in series(records, axis)))
         one = st.selectbox("Encoder", names, key=f"{prefix}_memory_of") if names else None
         mine = [record for record in records if record.get("model_id") == one]
         _picture(drawn(draw.memory_stack, mine, axis), f"{prefix}_memory", f"memory-by-{axis}")

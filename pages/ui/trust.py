@@ -97,6 +97,14 @@ class Verdicts:
         centre = [self.judged[CENTRE]] if CENTRE in self.judged else []
         return [one.value(name) for one in (*centre, *self.chance)]
 
+    def leader(self, name: str) -> str | None:
+        """The best method in one number, if it is clear of the floors by more than a tenth of their spread."""
+        better = DEFINITIONS[name].better
+        chance = [value for one in self.chance if (value := one.value(name)) is not None]
+        margin = float(np.std(chance)) / 10 if chance else 0.0
+        values = {method: one.value(name) for method, one in self.methods.items()}
+        return None if better == "" else leader(values, self.floor(name), better, margin)
+
 
 # --- choices ---------------------------------------------------------------------------------------------------------
 
@@ -233,10 +241,7 @@ def show_verdicts(prefix: str, found: Verdicts) -> None:
     """A row a method, the floors below, the best marked where it is clear of them."""
     if not found.judged:
         return
-    leaders = {
-        name: leader({k: v.value(name) for k, v in found.methods.items()}, found.floor(name), DEFINITIONS[name].better)
-        for name in MARKED
-    }
+    leaders = {name: found.leader(name) for name in MARKED}
     rows = [(one.title, {name: one.value(name) for name in DEFINITIONS}) for one in found.judged.values()]
     rows += _random_rows(found)
     checked = any(one.sensitivity or one.randomisation for one in found.judged.values())
@@ -317,8 +322,8 @@ def _said(found: Verdicts, leaders: dict[str, str | None]) -> str:
     parts = [
         f"F is the {first.target}; hidden units become '{first.baseline}'; {first.units} units in "
         f"{len(first.curves[0].share) - 1} steps.",
-        f"{MARK} marks the best method where it beats the centre floor and all {n} random maps, which one random map "
-        f"in {n + 1} would do as well.",
+        f"{MARK} marks the best method where it beats the centre floor and all {n} random maps by more than a tenth of "
+        f"the random maps' spread; at most one random map in {n + 1} would do so.",
     ]
     without = [DEFINITIONS[name].name.lower() for name, winner in leaders.items() if winner is None]
     if without and found.methods:

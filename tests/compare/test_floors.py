@@ -13,6 +13,9 @@ def test_the_best_method_is_named_only_where_it_beats_every_map_of_the_floor():
     assert leader(values, [0.1, 0.5], "lower") is None
     assert leader(values, [0.3, 0.1], "higher") == "two"
     assert leader(values, [0.3, 0.4], "higher") is None
+    assert leader(values, [0.3, 0.35], "higher", margin=0.04) == "two"
+    assert leader(values, [0.3, 0.35], "higher", margin=0.06) is None
+    assert leader(values, [0.25, 0.5], "lower", margin=0.06) is None
 
 
 def test_a_tie_nothing_known_and_no_floor_have_no_leader():

@@ -47,7 +47,7 @@ def test_a_number_that_shifted_maps_get_stands_in_brackets_and_an_undefined_one_
     rho = {(1, 0): 0.5, (2, 0): -0.25, (2, 1): None}
     clear = {(1, 0): True, (2, 0): False, (2, 1): None}
     picture = draw.agreements(["a", "b<", "c"], rho, dict.fromkeys(rho, "more"), clear)
-    cells = picture.data[0].text
+    cells = np.reshape(picture.data[1].text, (3, 3))
     assert [cells[1][0], cells[0][1], cells[2][0], cells[2][1], cells[0][0]] == ["0.50", "0.50", "(−0.25)", "–", ""]
     assert picture.data[0].z[1][0] == pytest.approx(0.5)
     assert np.isnan(picture.data[0].z[2][1])

@@ -145,6 +145,11 @@ def test_of_two_records_at_one_place_the_younger_counts_and_sweeps_stay_apart():
     old = quadratic(time_utc="2026-01-01")
     new = quadratic(scale=2e-9, time_utc="2026-02-01")
     (one,) = series([*new, *old], "units")
+    again = [each | {"run_id": "b", "time_utc": "2026-03-01"} for each in quadratic(sizes=(64, 128), scale=9e-9)]
+    (whole,) = series([*new, *again], "units")
+    assert list(whole.x) == [64, 128], "a line is of one run, the last with enough of it"
+    assert len(series([*new, again[0]], "units")[0].x) == 4
+    assert not series(quadratic(suite="attribution"), "units")
     assert one.median_s == pytest.approx([2e-9 * n * n for n in one.x])
     assert not series(quadratic(axis="batch"), "units"), "records of a sweep over the batch are none over units"
     pictures = [record(1e-3, tokens=n, height=h, width=h, frames=1, axis="fragments") for n, h in ((65, 32), (257, 64))]
