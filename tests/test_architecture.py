@@ -17,7 +17,7 @@ OWNERS = {
     "av": {"inputs", "draw"},
     "PIL": {"inputs", "draw", "learn"},
     "transformers": {"encode", "learn"},
-    "captum": {"explain"},
+    "captum": {"explain", "measure"},  # measured against it
     "torch": {"encode", "explain", "measure", "learn", "batch"},
     "ray": {"batch"},
 }

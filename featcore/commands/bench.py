@@ -60,17 +60,26 @@ def _default(cards: "list[Card]") -> list[str]:
 
 def _line(record: dict[str, Any]) -> str:
     """One record in one line: what, how long, with how much doubt, and what was reached."""
-    name = f"{record.get('series') or record['model_id']} {record.get('axis_value') or ''}".strip()
+    what = [record.get("model_id"), record["stage"], record.get("axis"), record.get("axis_value")]
+    name = " ".join(str(part) for part in what if part and part != "forward")
     disturbed = f"  (disturbed: {record['disturbance']})" if record["disturbed"] else ""
     if record.get("ratio_p50") is not None:
         (low, high), (least, most) = record["ratio_ci95"], record["aa_ci95"]
         return (
-            f"  {record['variant']:<44} {record['ratio_p50']:6.3f} [{low:.3f}, {high:.3f}]  "
-            f"A/A [{least:.3f}, {most:.3f}]  {record['verdict'].replace('_', ' ')}{disturbed}"
+            f"  {record['variant']:<58} {record['ratio_p50']:6.3f} [{low:.3f}, {high:.3f}]  "
+            f"A/A [{least:.3f}, {most:.3f}]  {_verdict(record)}{disturbed}"
         )
     interval = record["p50_ci95_s"]
     between = "" if interval is None else f" [{interval[0] * 1e3:.3f}, {interval[1] * 1e3:.3f}]"
     middle = "needs 5 samples" if record["p50_s"] is None else f"{record['p50_s'] * 1e3:.3f} ms{between}"
     reached = f"  {record['achieved_flops_s'] / 1e9:.1f} GFLOP/s" if record.get("achieved_flops_s") else ""
     ended = f"{record['n']} runs, {record['stop_reason']}{disturbed}"
-    return f"  {name:<34} {record['variant']:<10} {middle}{reached}  {ended}"
+    return f"  {name:<42} {record['variant']:<16} {middle}{reached}  {ended}"
+
+
+def _verdict(record: dict[str, Any]) -> str:
+    """What a ratio says; with a goal, whether it is met."""
+    verdict = record["verdict"].replace("_", " ")
+    if "judgement" not in record:
+        return verdict
+    return f"{verdict}; {record['goal']} at most {record['goal_most']:.3f}: {record['judgement'].replace('_', ' ')}"

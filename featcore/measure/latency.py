@@ -13,6 +13,7 @@ from featcore.encode.device import device_lock, synchronise
 from featcore.errors import NotDefined
 from featcore.explain.base import METHODS, Progress, resolve_target, silent
 from featcore.measure.quiet import watch
+from featcore.measure.records import DEVICE_CLOCK
 from featcore.measure.stream import stopwatch
 from featcore.measure.timer import timed
 from featcore.types import Latency, Sample, Source
@@ -20,8 +21,6 @@ from featcore.types import Latency, Sample, Source
 DEFAULT = ("read", "cut", "transfer", "encode", "attention")
 MOST = 300
 """Samples of a stage at most; 299 are what a p99 needs."""
-DEVICE_CLOCK = " (device clock)"
-"""Behind the name of a stage: its time by the device's own clock, apart from what a person waits for."""
 TELL_S = 0.05
 """Seconds between two reports of progress: telling a page costs more than some of the calls that are timed."""
 
@@ -57,19 +56,30 @@ def latency(
     Raises:
         NotDefined: no such stage, or a method that this encoder cannot run. UnknownName: no such method.
     """
+    return list(one_by_one(encoder, source, stages, methods, budget_s, reread, progress))
+
+
+def one_by_one(
+    encoder: Encoder,
+    source: Source,
+    stages: Iterable[str] = DEFAULT,
+    methods: Iterable[str] = (),
+    budget_s: float = 3.0,
+    reread: Callable[[], Source] | None = None,
+    progress: Progress = silent,
+) -> Iterator[Latency]:
+    """What `latency` measures, each stage as soon as it is known."""
     stages, methods = tuple(stages), tuple(methods)
     _check(encoder, stages, methods)
     missing = left_out(encoder, stages, reread)
     sample = encoder.prepare(source)
     calls = _calls(encoder, source, sample, methods, reread)
     wanted = [s for s in DEFAULT if s in stages and s not in missing] + [f"attribution:{m}" for m in methods]
-    found: list[Latency] = []
     for index, stage in enumerate(wanted):
         call, attention = calls[stage]
         tell = StageProgress(progress, index, len(wanted))
-        found.extend(_stage(encoder, sample, stage, call, attention, budget_s, tell))
+        yield from _stage(encoder, sample, stage, call, attention, budget_s, tell)
     progress(100 * len(wanted), 100 * len(wanted))
-    return found
 
 
 def left_out(

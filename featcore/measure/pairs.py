@@ -23,6 +23,8 @@ SAME = 0.02
 """Sides that certainly differ by less are called the same."""
 LEAST = 16
 """Blocks before the interval is believed."""
+ENOUGH = 6
+"""Blocks below which nothing is concluded: fewer hold no 95 % interval of a median, whatever they were resampled to."""
 RESAMPLES = 2000
 ORDER = "ABBA"
 
@@ -85,6 +87,8 @@ class Paired:
         """What B is: faster or slower where the whole interval says so and by more than the control's error, the same
         where both intervals stay within `SAME` of 1, and else it cannot be told."""
         low, high = self.interval
+        if len(self.ratios) < ENOUGH:
+            return "cannot tell"
         if abs(self.ratio - 1) > self.error and not low <= 1 <= high:
             return "faster" if high < 1 else "slower"
         small = max(high - 1, 1 - low, self.error) <= SAME
@@ -94,7 +98,7 @@ class Paired:
         """Whether the ratio is at most (with `least`: at least) the goal, with its whole interval and by more than the
         control's error."""
         low, high = self.interval
-        if low <= goal <= high or abs(self.ratio - goal) <= self.error * goal:
+        if len(self.ratios) < ENOUGH or low <= goal <= high or abs(self.ratio - goal) <= self.error * goal:
             return "cannot tell"
         return "met" if (low > goal if least else high < goal) else "missed"
 

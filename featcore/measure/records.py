@@ -22,9 +22,13 @@ from featcore.measure.files import NEEDED, SCHEMA, Record, read
 from featcore.measure.pairs import ORDER, Paired
 from featcore.measure.timer import Timing
 from featcore.settings import ROOT
-from featcore.types import SAMPLES_NEEDED, median_interval
+from featcore.types import SAMPLES_NEEDED, Latency, median_interval
 
-__all__ = ["NEEDED", "SCHEMA", "Record", "of_encoder", "of_pair", "of_size", "of_timing", "of_work", "read", "write"]
+__all__ = ["NEEDED", "SCHEMA", "Record", "of_encoder", "of_latency", "of_pair", "of_size", "of_timing", "of_work"]
+__all__ += ["read", "write"]
+
+DEVICE_CLOCK = " (device clock)"
+"""Behind the name of a stage: its time by the device's own clock, apart from what a person waits for."""
 
 
 def new_run() -> str:
@@ -49,9 +53,33 @@ def of_timing(timing: Timing, stage: str, variant: str, run_id: str, disturbed: 
         "block": timing.block,
         "stop_reason": timing.stopped,
         **_samples(samples),
-        "device_samples_s": list(timing.device_s),
+        "device_samples_s": _short(timing.device_s),
         "disturbed": bool(disturbed),
         "disturbance": disturbed,
+        **more,
+    }
+
+
+def of_latency(found: Latency, run_id: str, **more: Any) -> Record:
+    """A record of one stage; a time by the device's own clock keeps the stage's name and says so in `clock`."""
+    where = found.provenance
+    stage = found.stage.removesuffix(DEVICE_CLOCK)
+    return {
+        **_identity(run_id),
+        "stage": stage,
+        "variant": where.attention,
+        **machine(),
+        "clock": "wall" if stage == found.stage else "event",
+        "sync": "each",
+        "cache_state": "warm",
+        "warmup_runs": found.warmup,
+        "first_s": found.first_s,
+        "block": 1,
+        "stop_reason": found.stopped,
+        **_samples(np.asarray(found.samples_s)),
+        "disturbed": bool(found.disturbed),
+        "disturbance": found.disturbed,
+        "units": found.units,
         **more,
     }
 
@@ -88,8 +116,8 @@ def of_pair(found: Paired, stage: str, run_id: str, **more: Any) -> list[Record]
         "n": 0,
         "baseline_record": sides[0]["record_id"],
         "compared_record": sides[1]["record_id"],
-        "ratios": list(found.ratios),
-        "control_ratios": list(found.control),
+        "ratios": _short(found.ratios),
+        "control_ratios": _short(found.control),
         "ratio_p50": found.ratio,
         "ratio_ci95": list(found.interval),
         "aa_ci95": [low, high],
@@ -142,6 +170,11 @@ def write(path: Path, records: Iterable[Record]) -> None:
         os.close(file)
 
 
+def _short(numbers: Iterable[float]) -> list[float]:
+    """Six digits: a clock tells no more of a millisecond, and a file of records stays small."""
+    return [float(f"{number:.6g}") for number in numbers]
+
+
 def _samples(samples: np.ndarray) -> Record:
     """Raw samples and what they allow to be said; percentiles are null where there are too few."""
     n = len(samples)
@@ -149,7 +182,7 @@ def _samples(samples: np.ndarray) -> Record:
     low, high = np.percentile(samples, (25, 75))
     interval = median_interval(samples)
     return {
-        "samples_s": [float(each) for each in samples],
+        "samples_s": _short(samples),
         "n": n,
         "p50_s": at[50],
         "p50_ci95_s": None if interval is None else [float(edge) for edge in interval],

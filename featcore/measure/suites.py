@@ -21,25 +21,17 @@ A record is one line of JSON, as of `featcore.measure.records`. Beyond what ever
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from featcore.encode.base import Encoder
 from featcore.explain.base import Progress, silent
-from featcore.measure import records
-from featcore.measure.latency import StageProgress
+from featcore.measure.attributions import attributions
+from featcore.measure.ceilings import ceilings
+from featcore.measure.goals import goals
 from featcore.measure.records import Record
-from featcore.measure.trial import Trial, measured, of_length, of_shape, own, work
+from featcore.measure.stages import stages
+from featcore.measure.sweeps import batch, scaling
+from featcore.measure.variants import variants
 from featcore.registry import Registry
-
-LENGTHS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
-"""Positions of a text."""
-SCALES = (0.5, 1, 1.5, 2, 3, 4)
-"""Side of a picture, as a multiple of the checkpoint's own."""
-FRAMES = (0.25, 0.5, 1, 2, 4, 8)
-"""Frames of a clip, as a multiple of the checkpoint's own."""
-BATCHES = (1, 2, 4, 8, 16, 32, 64)
-LEAST_CALLS = 5
-"""A sweep ends before the size at which fewer calls than this, by FLOP, would fit into the budget."""
 
 
 @dataclass(frozen=True)
@@ -71,72 +63,13 @@ def run(name: str, encoders: Sequence[Encoder], budget_s: float = 1.0, progress:
     return SUITES[name].records(encoders, budget_s, progress)
 
 
-Point = tuple[str, int, Callable[[], Trial]]
-"""Axis, value on it, and how the trial is made."""
-
-
-def sweep(
-    suite: str, points: Sequence[tuple[Encoder, list[Point]]], budget_s: float, progress: Progress
-) -> Iterator[Record]:
-    """Measure points in order, each encoder's axis from small to large; see `LEAST_CALLS` for where it ends."""
-    run_id, total = records.new_run(), sum(len(each) for _, each in points)
-    index = 0
-    for encoder, each in points:
-        last: dict[str, Record | None] = {}
-        for axis, value, make in each:
-            tell = StageProgress(progress, index, total)
-            index += 1
-            before = last.get(axis)
-            if axis in last and before is None:
-                continue
-            tell(0.0)
-            trial = make()
-            series = f"{encoder.card.name} {axis}"
-            if before is not None and _too_long(before, trial, budget_s):
-                last[axis] = None
-                continue
-            more: Record = {"suite": suite, "axis": axis, "axis_value": value, "series": series}
-            last[axis] = record = measured(trial, budget_s, run_id, tell, **more)
-            record["model_id"] = encoder.card.name
-            yield record
-    progress(100 * total, 100 * total)
-
-
-def _too_long(before: Record, trial: Trial, budget_s: float) -> bool:
-    """Whether a few calls would take longer than the budget, at the speed of the point before."""
-    expected_s = before["mean_s"] * work(trial)[0] / max(before["flops"], 1)
-    return LEAST_CALLS * expected_s > budget_s
-
-
-def lengths(encoder: Encoder) -> list[Point]:
-    """Along the axis of units: texts grow in tokens, pictures in pixels, clips in pixels and then in frames."""
-    card, layout = encoder.card, encoder.layout
-    if layout.modality == "text":
-        return [("tokens", n, partial(of_length, encoder, n)) for n in LENGTHS]
-    step = layout.unit_step(card.config)
-    frames, rows, columns = (size // unit for size, unit in zip(card.input_size, step, strict=True))
-    found: list[Point] = []
-    for scale in SCALES:
-        y, x = round(rows * scale), round(columns * scale)
-        shape = (card.input_size[0], y * step[1], x * step[2])
-        found.append(("fragments", frames * y * x, partial(of_shape, encoder, *shape)))
-    if layout.modality == "video":
-        counts = sorted({max(1, round(frames * scale)) for scale in FRAMES})
-        sides = card.input_size[1:]
-        found += [("frames", t * step[0], partial(of_shape, encoder, t * step[0], *sides)) for t in counts]
-    return found
-
-
-def batches(encoder: Encoder) -> list[Point]:
-    """The sample of ours, more and more of it at once."""
-    one = own(encoder)
-    return [("batch", n, partial(one.repeated, n)) for n in BATCHES]
-
-
-def scaling(encoders: Sequence[Encoder], budget_s: float, progress: Progress = silent) -> Iterator[Record]:
-    """How time grows with units and with batch."""
-    points = [(encoder, [*lengths(encoder), *batches(encoder)]) for encoder in encoders]
-    yield from sweep("scaling", points, budget_s, progress)
-
-
-SUITES(Suite("scaling", "How time grows with tokens, fragments, frames and batch", scaling))
+for _suite in (
+    Suite("stages", "What each stage costs, from reading the file to the attention of every head", stages),
+    Suite("scaling", "How time grows with tokens, fragments, frames and batch", scaling),
+    Suite("batch", "Throughput against batch, and the batch that is enough", batch),
+    Suite("variants", "Number formats and kinds of attention against float32 with fused attention, in pairs", variants),
+    Suite("goals", "What featcore adds to the libraries below it, in pairs", goals),
+    Suite("attribution", "What each method costs, in seconds and in forward passes", attributions),
+    Suite("ceilings", "What this machine can do at most: matrix products and copies, for a roofline", ceilings),
+):
+    SUITES(_suite)

@@ -1,4 +1,4 @@
-"""What one call moves and holds, operator by operator: bytes read and written, and the most that was alive at once.
+"""What one call computes, moves and holds, operator by operator: FLOP, bytes, and the most that was alive at once.
 
 Counted by looking at every operator that PyTorch dispatches, so it is exact, the same on every device, and takes no
 part in timing. What an operator uses inside itself and gives back (scratch of a matrix product) is not seen.
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import flop_counter
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -19,6 +20,21 @@ from featcore.measure.records import Record
 _ATEN = torch.ops.aten
 _LOOKED_UP = (_ATEN.embedding, _ATEN.index, _ATEN.index_select, _ATEN.gather)
 _NOTHING = (_ATEN._unsafe_view, _ATEN.alias, _ATEN.lift_fresh, _ATEN.empty, _ATEN.empty_like, _ATEN.empty_strided)
+
+
+def _fused(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return flop_counter.sdpa_flop_count(query.shape, key.shape, value.shape)
+
+
+def _fused_backward(grad: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return flop_counter.sdpa_backward_flop_count(grad.shape, query.shape, key.shape, value.shape)
+
+
+_FORMULAS: dict[Any, Callable[..., int]] = {
+    **flop_counter.flop_registry,
+    _ATEN._scaled_dot_product_flash_attention_for_cpu: _fused,
+    _ATEN._scaled_dot_product_flash_attention_for_cpu_backward: _fused_backward,
+}
 
 SOURCE = "operands and results of every dispatched operator, each once; views move nothing"
 
@@ -32,11 +48,14 @@ class Traffic:
             (the traffic that the roofline model divides FLOP by, Williams et al. 2009, doi:10.1145/1498765.1498785).
         peak: most bytes of results alive at once, beyond what was alive before: activations, without weights and input.
         result: what the call returned stays alive afterwards.
+        flop: of matrix products, convolutions and attention, forward and backward, as torch.utils.flop_counter has
+            them, and of the CPU's fused attention, which it leaves out (pytorch issue 195460).
     """
 
     moved: int
     peak: int
     result: int
+    flop: int
 
 
 def traffic(call: Callable[[], Any]) -> Traffic:
@@ -44,14 +63,15 @@ def traffic(call: Callable[[], Any]) -> Traffic:
     with _Counting() as counting:
         found = call()
     kept = {each.untyped_storage()._cdata: each.untyped_storage().nbytes() for each in _tensors(found)}
-    return Traffic(counting.moved, counting.peak, sum(kept.values()))
+    return Traffic(counting.moved, counting.peak, sum(kept.values()), counting.flop)
 
 
 def of_call(call: Callable[[], Any], device: torch.device) -> Record:
     """The fields of a record that say what one call moves and holds; runs it once, and on CUDA once more.
 
-    bytes_moved and activation_peak_bytes as of `Traffic`; device_alloc_peak_bytes and device_reserved_peak_bytes are
-    the allocator's own on CUDA (with weights and input, `torch.cuda.max_memory_allocated`), null elsewhere.
+    flops_counted, bytes_moved and activation_peak_bytes as of `Traffic`; device_alloc_peak_bytes and
+    device_reserved_peak_bytes are the allocator's own on CUDA (with weights and input,
+    `torch.cuda.max_memory_allocated`), null elsewhere.
     """
     found = traffic(call)
     allocated = reserved = None
@@ -67,17 +87,23 @@ def of_call(call: Callable[[], Any], device: torch.device) -> Record:
         "device_alloc_peak_bytes": allocated,
         "device_reserved_peak_bytes": reserved,
         "memory_source": SOURCE,
+        "flops_counted": found.flop,
     }
 
 
 class _Counting(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
-        self.moved = self.alive = self.peak = 0
+        self.moved = self.alive = self.peak = self.flop = 0
         self._seen: dict[int, Any] = {}
 
     def __torch_dispatch__(self, op: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
+        if op.overloadpacket not in _FORMULAS:
+            with self:  # what is made of others is counted by its parts, as with gradients and without
+                found = op.decompose(*args, **kwargs)
+            if found is not NotImplemented:
+                return found
         found = op(*args, **kwargs)
         given, made = _tensors((args, kwargs)), _tensors(found)
         before = {each.untyped_storage()._cdata for each in given}
@@ -87,6 +113,8 @@ class _Counting(TorchDispatchMode):
             table = given[:1] if op.overloadpacket in _LOOKED_UP else []
             rows = made[:1] if table else []  # of a table only the rows that were asked for are read
             self.moved += sum(map(_bytes, (*given, *made, *rows))) - sum(map(_bytes, table))
+        if formula := _FORMULAS.get(op.overloadpacket):
+            self.flop += formula(*args, **kwargs, out_val=found)
         return found
 
     def _born(self, tensor: Tensor, before: set[int]) -> None:

@@ -187,12 +187,8 @@ def work(trial: Trial) -> tuple[int, str]:
 
 
 def counted(trial: Trial) -> int:
-    """FLOP of one pass of a trial by PyTorch's counter, with eager attention: fused it may count as nothing."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter, trial.encoder.running("eager"), torch.no_grad():
-        trial.encoder.model(**trial.tensors)
-    return counter.get_total_flops()
+    """FLOP of one pass of a trial, counted operator by operator."""
+    return traffic.traffic(trial.forward).flop
 
 
 def throughput(record: Record) -> Record:

@@ -128,3 +128,10 @@ def paired(ratio: float, spread: float, error: float) -> Paired:
 )
 def test_a_goal_needs_the_interval_on_one_side_and_a_quiet_control(found, goal, least, judgement):
     assert found.judge(goal, least) == judgement
+
+
+def test_fewer_blocks_than_hold_an_interval_conclude_nothing():
+    one = Paired("x", "a", "b", (0.5,), (1.0,), (0.01,), (0.005,), 0.01, 0.01, 1, 10, "budget")
+    assert (one.verdict, one.judge(0.9), one.judge(0.9, least=True)) == ("cannot tell",) * 3
+    six = Paired("x", "a", "b", (0.5,) * 6, (1.0,) * 6, (0.01,), (0.005,), 0.01, 0.01, 1, 10, "budget")
+    assert (six.verdict, six.judge(0.9)) == ("faster", "met")

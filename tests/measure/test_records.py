@@ -30,7 +30,7 @@ def test_a_record_keeps_every_sample_and_says_no_percentile_it_cannot(real, tmp_
     assert path.read_text().count("\n") == 2, "appended, one line each"
     (found, again) = records.read(path)
     assert found == again == record
-    assert found["samples_s"] == list(timing.samples_s)
+    assert found["samples_s"] == pytest.approx(timing.samples_s, rel=1e-5)
     interval = median_interval(timing.samples_s)
     assert found["p50_ci95_s"] == (None if interval is None else list(interval))
     assert found["p50_s"] == (np.median(timing.samples_s) if len(timing.samples_s) >= 5 else None)
@@ -48,7 +48,7 @@ def test_a_record_names_what_is_needed_to_repeat_it(real):
 
 
 def test_a_pair_is_three_records_that_name_each_other(tmp_path):
-    found = compare("sorting", ("few", lambda: sorted(range(100))), ("many", lambda: sorted(range(3000))), 0.2)
+    found = compare("sorting", ("few", lambda: sorted(range(100))), ("many", lambda: sorted(range(3000))), 60, most=8)
     path = tmp_path / "records.jsonl"
     records.write(path, records.of_pair(found, "total", records.new_run()))
     a, b, ratio = records.read(path)
@@ -58,7 +58,9 @@ def test_a_pair_is_three_records_that_name_each_other(tmp_path):
     assert ratio["verdict"] == "slower"
     assert ratio["ratio_ci95"][0] <= ratio["ratio_p50"] <= ratio["ratio_ci95"][1]
     recomputed = np.array(b["samples_s"]) / np.array(a["samples_s"])
-    assert ratio["ratios"] == pytest.approx(recomputed), "the ratio can be worked out again from the raw samples"
+    assert ratio["ratios"] == pytest.approx(recomputed, rel=1e-4), (
+        "the ratio can be worked out again from the raw samples"
+    )
 
 
 def test_a_record_of_another_machine_is_read_with_fields_of_its_own(real, tmp_path):

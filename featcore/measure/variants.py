@@ -1,0 +1,106 @@
+"""One encoder in several number formats and kinds of attention, each in pairs against float32 with fused attention."""
+
+import copy
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from featcore.encode.base import Encoder
+from featcore.encode.device import device_lock, synchronise
+from featcore.explain.base import Progress, silent
+from featcore.measure import records
+from featcore.measure.latency import StageProgress
+from featcore.measure.pairs import compare
+from featcore.measure.records import Record
+from featcore.measure.trial import Trial, own, sizes, work
+
+PAIR = 5
+"""Budgets of a point that a pair gets: two sides, and a control as long again."""
+VARIANTS = (("float32", "eager"), ("bfloat16", "sdpa"), ("bfloat16", "eager"), ("int8", "sdpa"))
+BASELINE = ("float32", "sdpa")
+
+
+def variants(encoders: Sequence[Encoder], budget_s: float, progress: Progress = silent) -> Iterator[Record]:
+    """Three records a variant: baseline, variant, and their ratio with a control.
+
+    int8 is dynamic quantisation of the linear maps, on the CPU and forward only. The ratio says beside the times how
+    far the answers are from the baseline's: `max_abs_diff` and `cosine` of the class scores, and whether the same class
+    comes first (`same_answer`). A variant that does not run here is left out.
+    """
+    run_id = records.new_run()
+    plans = [(encoder, kind) for encoder in encoders for kind in VARIANTS if _holds(encoder, *kind)]
+    for index, (encoder, (dtype, attention)) in enumerate(plans):
+        tell = StageProgress(progress, index, len(plans))
+        baseline, other = of_kind(encoder, *BASELINE), of_kind(encoder, dtype, attention)
+        name = f"{encoder.card.name}: {dtype} {attention} / {' '.join(BASELINE)}"
+        a, b = (f"{kind[0]} {kind[1]}" for kind in (BASELINE, (dtype, attention)))
+        with device_lock(encoder.device).alone("variants"), ExitStack() as held:
+            held.enter_context(baseline.encoder.running(BASELINE[1]))
+            held.enter_context(other.encoder.running(attention))
+            apart = difference(baseline.forward(), other.forward())
+            settle = partial(synchronise, encoder.device)
+            found = compare(name, (a, baseline.forward), (b, other.forward), PAIR * budget_s, settle=settle, tell=tell)
+        kinds = {"suite": "variants", **records.of_encoder(encoder, attention), **sizes(baseline)}
+        first, second, ratio = records.of_pair(found, "forward", run_id, **kinds)
+        flop, source = work(baseline)
+        yield first | {"dtype": BASELINE[0], "attn_impl": BASELINE[1]} | records.of_work(flop, source, first["p50_s"])
+        yield (
+            second
+            | {"dtype": dtype, "weight_bytes": weight_bytes(encoder, dtype)}
+            | records.of_work(flop, source, second["p50_s"])
+        )
+        yield ratio | {"dtype": dtype} | apart
+    progress(100 * len(plans), 100 * len(plans))
+
+
+def of_kind(encoder: Encoder, dtype: str, attention: str) -> Trial:
+    """The first sample for the same checkpoint in another number format; a model of its own."""
+    from featcore.encode.catalog import load
+
+    loaded = load(encoder.card.checkpoint, str(encoder.device), "float32" if dtype == "int8" else dtype)
+    trial = own(loaded)
+    if dtype == "int8":
+        loaded.model = quantised(loaded.model)
+    return trial
+
+
+def quantised(model: Any) -> Any:
+    """A copy whose linear maps hold int8 weights and round their inputs to int8 as they come."""
+    from torch.ao.quantization import quantize_dynamic
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that another package will replace it
+        return quantize_dynamic(copy.deepcopy(model), {torch.nn.Linear}, torch.qint8)
+
+
+def weight_bytes(encoder: Encoder, dtype: str) -> int:
+    """Bytes of the weights in a number format; int8 concerns the matrices of linear maps alone."""
+    whole = sum(weight.numel() for weight in encoder.model.parameters())
+    linear = sum(each.weight.numel() for each in encoder.model.modules() if isinstance(each, torch.nn.Linear))
+    return 4 * whole - 3 * linear if dtype == "int8" else whole * getattr(torch, dtype).itemsize
+
+
+def difference(expected: Tensor, found: Tensor) -> Record:
+    """How far answers are from those of the baseline."""
+    a, b = expected.double().flatten(), found.double().flatten()
+    return {
+        "max_abs_diff": float((a - b).abs().max()),
+        "cosine": float(torch.nn.functional.cosine_similarity(a, b, dim=0)),
+        "same_answer": bool(a.argmax() == b.argmax()),
+    }
+
+
+def _holds(encoder: Encoder, dtype: str, attention: str) -> bool:
+    """Whether a variant exists for this encoder here: two kinds of attention, linear maps to round."""
+    kinds = {encoder.provenance(kind).attention for kind in ("eager", "sdpa")}
+    if attention == "eager" and len(kinds) == 1:
+        return False  # it has one kind of attention or none, so this would be the baseline again
+    if dtype == "int8":
+        layers = [each for each in encoder.model.modules() if isinstance(each, torch.nn.Linear)]
+        return encoder.device.type == "cpu" and len(layers) > 1 and bool(torch.backends.quantized.supported_engines)
+    return True
