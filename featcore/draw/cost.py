@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from featcore.draw.picture import Picture
 
 ERRORS = {"error": "distance from the converged scores (share)", "completeness_gap": "completeness gap (share)"}
-"""What an attribution record may state about its accuracy, by preference; one of them in a figure, smaller is better."""
+"""What an attribution record may state about its accuracy, smaller is better; a figure has one of them, the first."""
 EXACT = 1e-7
 """Where a gap of zero is drawn on a logarithmic axis: about the rounding of float32."""
 
