@@ -25,7 +25,7 @@ from pages.ui.trust import (
     judged_all,
     pick_judging,
     show_agreement,
-    show_cascade,
+    show_checks,
     show_conditions,
     show_judged_curves,
     show_verdicts,
