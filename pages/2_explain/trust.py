@@ -22,7 +22,7 @@ with ui.friendly_errors():
         found = ui.judged_all(asked, judging)
         table = st.container()
         ui.check_all("u", found)
-        ui.show_cascade("u", found)
+        ui.show_checks("u", found)
         with table:
             ui.show_verdicts("u", found)
         left, right = st.columns([6, 5], gap="large")

@@ -27,7 +27,7 @@ from pages.ui.trust import (
     judged_all,
     pick_judging,
     show_agreement,
-    show_cascade,
+    show_checks,
     show_judged_curves,
     show_judging,
     show_verdicts,

@@ -242,15 +242,19 @@ def show_verdicts(prefix: str, found: Verdicts) -> None:
     if not found.judged:
         return
     leaders = {name: found.leader(name) for name in MARKED}
-    rows = [(one.title, {name: one.value(name) for name in DEFINITIONS}) for one in found.judged.values()]
-    rows += _random_rows(found)
-    checked = any(one.sensitivity or one.randomisation for one in found.judged.values())
-    columns = (*SHOWN, *(CHECKED if checked else ()), *COST)
+    rows = _rows(found)
+    columns = (*SHOWN, *COST)
     _table(found, rows, columns, leaders)
     st.caption(escape(_said(found, leaders)))
     _download(prefix, found, rows)
     with st.expander("What each number is", icon=":material/menu_book:"):
-        _definitions((*columns, "morf", "lerf", "infidelity_raw"))
+        _definitions((*SHOWN, *CHECKED, *COST, "morf", "lerf", "infidelity_raw"))
+
+
+def _rows(found: Verdicts) -> list[tuple[str, dict[str, float | None]]]:
+    """Every map with all its numbers, the floors last."""
+    rows = [(one.title, {name: one.value(name) for name in DEFINITIONS}) for one in found.judged.values()]
+    return rows + _random_rows(found)
 
 
 def _random_rows(found: Verdicts) -> list[tuple[str, dict[str, float | None]]]:
@@ -335,17 +339,11 @@ def _said(found: Verdicts, leaders: dict[str, str | None]) -> str:
 
 
 def _definitions(names: tuple[str, ...]) -> None:
-    chosen = [DEFINITIONS[name] for name in names]
-    st.table(
-        {
-            "Number": [each.name for each in chosen],
-            "Symbol": [each.symbol for each in chosen],
-            "Better": [each.better or "describes" for each in chosen],
-            "What it is": [escape(each.sentence) for each in chosen],
-            "Source": [escape(each.source) for each in chosen],
-        },
-        hide_index=True,
-    )
+    """One paragraph a number: a table would leave a phone no width for the sentences."""
+    for each in (DEFINITIONS[name] for name in names):
+        better = f", {each.better} is better" if each.better else ""
+        source = f" {each.source}." if each.source else ""
+        st.markdown(f"**{each.name}** ({each.symbol}{better}). {escape(each.sentence + source)}")
 
 
 def _download(prefix: str, found: Verdicts, rows: list[tuple[str, dict[str, float | None]]]) -> None:
@@ -440,13 +438,14 @@ def _hover(one: Any) -> str:
     return f"rho {one.rho:.2f}<br>{null}{share}{overlap}"
 
 
-def show_cascade(prefix: str, found: Verdicts) -> None:
-    """How alike maps stay while more and more of the weights are drawn anew; nothing before anybody asked."""
+def show_checks(prefix: str, found: Verdicts) -> None:
+    """What both checks found, and how alike maps stay while weights are drawn anew; nothing before anybody asked."""
     from featcore import draw
 
     known_ones = {one.title: one.randomisation for one in found.judged.values() if one.randomisation is not None}
     if not known_ones:
         return
+    _table(found, _rows(found), CHECKED, {})
     st.subheader("As weights are drawn anew", help=DEFINITIONS["randomisation"].sentence)
     said = [f"{one.title} {one.gate}" for one in found.judged.values() if one.randomisation is not None]
     about = (
