@@ -101,3 +101,17 @@ def test_who_waits_for_another_measurement_reads_so_on_the_page(monkeypatch):
     assert any("waiting, somebody else is timing on this device" in text for text in said)
     assert any("encode of \\*theirs\\*" in text for text in said)
     assert said[-1] == "Timing mine …"
+
+
+def test_pairs_are_shown_with_their_control_and_their_verdict(monkeypatch):
+    from pages.ui import records
+
+    ratio = json.loads(line(16, 1.0)) | {"samples_s": (), "n": 0, "suite": "variants", "model_id": "text-mini"}
+    ratio |= {"variant": "text-mini: int8 / *float32*", "ratio_p50": 0.5, "ratio_ci95": (0.4, 0.6), "pair_id": "p"}
+    ratio |= {"aa_ci95": (0.9, 1.1), "verdict": "faster"}
+    monkeypatch.setattr(records, "shipped_records", lambda: [ratio])
+    app = open_page(ROOT / "pages/3_measure/latency.py", l_encoders=["text-mini"])
+    assert not app.exception
+    assert "the control reaches from 0.9 to 1.1: text-mini: int8 / *float32* 0.5 (0.4 to 0.6), faster" in charts(app)
+    app.segmented_control(key="p_suite").set_value("goals").run()
+    assert "No pair has been compared here yet" in texts(app)

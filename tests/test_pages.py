@@ -328,6 +328,14 @@ def test_a_sentence_is_read_twice_changed_and_drawn_in_other_letters():
     assert any("Choose letters of at most" in error.value for error in app.error)
 
 
+def test_the_two_ways_of_reading_are_timed_when_asked():
+    app = open_page(ROOT / "pages/2_explain/words_and_pixels.py", w_input_text="praise")
+    assert app.dataframe[1].value.iloc[5].tolist() == ["Encode, median", "not measured yet", "not measured yet"]
+    app.button(key="w_measure").click().run()
+    assert not app.exception
+    assert all(cell.endswith(" ms") for cell in app.dataframe[1].value.iloc[5].tolist()[1:])
+
+
 def test_a_long_sentence_is_compared_with_its_shifts():
     app = open_page(ROOT / "pages/2_explain/words_and_pixels.py", w_input_text="turn")
     assert not app.exception

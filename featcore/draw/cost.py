@@ -14,8 +14,8 @@ from featcore.draw.sweep import Record, columns, known, machine, median_s, part
 if TYPE_CHECKING:
     from featcore.draw.picture import Picture
 
-ERRORS = {"completeness_gap": "completeness gap (share)", "error": "distance from the converged scores (share)"}
-"""What an attribution record may state about its accuracy, by preference; smaller is better."""
+ERRORS = {"error": "distance from the converged scores (share)", "completeness_gap": "completeness gap (share)"}
+"""What an attribution record may state about its accuracy, smaller is better; a figure has one of them, the first."""
 EXACT = 1e-7
 """Where a gap of zero is drawn on a logarithmic axis: about the rounding of float32."""
 
@@ -28,7 +28,9 @@ def attribution_cost(records: Iterable[Record], height: int = 430) -> "Picture":
     """
     import plotly.graph_objects as go
 
-    found = [row for record in records if (row := _row(record)) is not None]
+    records = list(records)
+    stated = [[row for record in records if (row := _row(record, field)) is not None] for field in ERRORS]
+    found = next((rows for rows in stated if rows), [])
     figure = canvas(height, 8, 12, 8, 96)
     if not found:
         return finish(figure, "No attribution has been measured with its error and its cost.", {})
@@ -86,11 +88,12 @@ def attribution_cost(records: Iterable[Record], height: int = 430) -> "Picture":
     return finish(figure, "At their best, " + "; ".join(said) + "." + disturbed, table)
 
 
-def _row(record: Record) -> dict | None:
-    """Cost and error of an attribution record; None for any other."""
+def _row(record: Record, field: str) -> dict | None:
+    """Cost and error of an attribution record that states this error; None for any other."""
     stage = part(record, "stage")
-    field = next((name for name in ERRORS if isinstance(record.get(name), int | float)), None)
-    if not stage.startswith("attribution:") or field is None or not np.isfinite(median_s(record)):
+    if not stage.startswith("attribution:") or not isinstance(record.get(field), int | float):
+        return None
+    if not np.isfinite(median_s(record)):
         return None
     error, forward_s, passes = record[field], known(record, "forward_s"), known(record, "passes")
     cost = median_s(record) / forward_s if forward_s else passes

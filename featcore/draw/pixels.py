@@ -97,4 +97,6 @@ def overlay_pixels(
     at: int = 0,
 ) -> UInt8[np.ndarray, "y x 3"]:
     """The frame in its own resolution under blocks of colour; `at` is its place in the clip."""
-    return blend(frame, scale.rgba(pick(scores, unit_map(units, at, frame.shape[:2])), opacity))
+    # A colour a unit, not a pixel; the last row is for pixels in no unit, whose index is -1.
+    colours = np.vstack([scale.rgba(np.asarray(scores, float), opacity), np.zeros(4)]).astype(np.float32)
+    return blend(frame, colours[unit_map(units, at, frame.shape[:2])])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from featcore.explain.base import Progress, silent
 from featcore.measure.curves import aopc, curves, evenly, falling
-from featcore.measure.hiding import Scale, explained_target, hide, read_as, scores_of
+from featcore.measure.hiding import Scale, at_least_one, explained_target, hide, read_as, scores_of
 from featcore.measure.infidelity import infidelity
 from featcore.measure.randomisation import randomisation
 from featcore.measure.stability import max_sensitivity
@@ -49,9 +49,10 @@ def judge(
         seed: of the permutation that breaks ties.
 
     Raises:
-        NotDefined: the map is of other units, or its scores are not finite.
+        NotDefined: the map is of other units, or its scores are not finite, or there are no steps.
     """
     start = perf_counter()
+    at_least_one("steps", steps)
     scores = scores_of(sample, attribution)
     goal = read_as(explained_target(encoder, sample, attribution, target), scale)
     kind = encoder.baseline_kind(baseline)

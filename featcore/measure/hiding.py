@@ -39,6 +39,12 @@ def scores_of(sample: Sample, attribution: Attribution) -> Float[np.ndarray, " n
     return scores
 
 
+def at_least_one(what: str, count: int) -> None:
+    """Refuse a number of steps or draws that leaves nothing to measure."""
+    if count < 1:
+        raise NotDefined(f"{count} {what} measure nothing. Choose 1 or more.")
+
+
 def explained_target(
     encoder: Encoder, sample: Sample, attribution: Attribution, target: Target | int | str | None = None
 ) -> Target:

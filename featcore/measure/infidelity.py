@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from featcore.explain.base import Progress, resolve_target, silent
-from featcore.measure.hiding import explained_target, hide, scores_of
+from featcore.measure.hiding import at_least_one, explained_target, hide, scores_of
 from featcore.types import Attribution, Infidelity, Sample, Target
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def falls(
 ) -> Falls:
     """Hide random sets of units; one pass a set."""
     start = perf_counter()
+    at_least_one("draws", draws)
     goal, kind = resolve_target(encoder, sample, target), encoder.baseline_kind(baseline)
     hidden = hidden_sets(len(sample.units), draws, seed)
     game = hide(encoder, sample, goal, kind, progress, draws + 1)

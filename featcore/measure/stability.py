@@ -9,6 +9,7 @@ import numpy as np
 
 from featcore.explain import explain
 from featcore.explain.base import Progress, make, resolve_target, silent
+from featcore.measure.hiding import at_least_one
 from featcore.types import Sample, Sensitivity, Target
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def max_sensitivity(
     from featcore.encode.shaken import Shaken
 
     start = perf_counter()
+    at_least_one("draws", draws)
     chosen = make(method, **knobs)
     goal = resolve_target(encoder, sample, target) if "target" in chosen.needs else None
     each = max(chosen.passes(sample), 1)

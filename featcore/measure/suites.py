@@ -26,6 +26,7 @@ from featcore.encode.base import Encoder
 from featcore.explain.base import Progress, silent
 from featcore.measure.attributions import attributions
 from featcore.measure.ceilings import ceilings
+from featcore.measure.convergence import convergence
 from featcore.measure.goals import goals
 from featcore.measure.records import Record
 from featcore.measure.stages import stages
@@ -70,6 +71,7 @@ for _suite in (
     Suite("variants", "Number formats and kinds of attention against float32 with fused attention, in pairs", variants),
     Suite("goals", "What featcore adds to the libraries below it, in pairs", goals),
     Suite("attribution", "What each method costs, in seconds and in forward passes", attributions),
+    Suite("convergence", "How close each sampled attribution comes to its limit, and at what cost", convergence),
     Suite("ceilings", "What this machine can do at most: matrix products and copies, for a roofline", ceilings),
 ):
     SUITES(_suite)

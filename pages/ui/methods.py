@@ -13,7 +13,7 @@ from pages.ui.pane import sentence
 from pages.ui.show import escape, figure, provenance
 from pages.ui.units import mark_unit, pick_unit
 
-USUAL = ("integrated_gradients", "occlusion", "attention_rollout", "random")
+USUAL = ("integrated_gradients", "occlusion", "attention_rollout", "centre", "random")
 
 
 @dataclass(frozen=True)

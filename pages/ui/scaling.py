@@ -13,7 +13,7 @@ from pages.ui.cached import drawn
 from pages.ui.show import figure, friendly_errors
 
 AXES = {"units": "Tokens or fragments", "resolution": "Resolution", "frames": "Frames", "batch": "Batch"}
-SUITE = "scaling"
+SUITES = {"scaling": "How time grows", "ceilings": "Ceilings for the roofline", "convergence": "Explanations"}
 POSITIONS = tuple(2**power for power in range(3, 12))
 
 
@@ -49,9 +49,10 @@ def pick_sweep(prefix: str) -> Question:
         key=f"{prefix}_encoders",
         bind="query-params",
     )
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        suite = st.selectbox("Suite", list(SUITES), format_func=SUITES.__getitem__, key=f"{prefix}_suite", width=240)
         with friendly_errors():
-            kept.measure_here(prefix, SUITE, names)
+            kept.measure_here(prefix, suite, names)
         with st.popover("Another machine", icon=":material/add_chart:"):
             uploaded = kept.uploaded_records(prefix)
     return Question(axis or "units", tuple(names), tuple(uploaded))

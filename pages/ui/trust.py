@@ -362,6 +362,8 @@ def _download(prefix: str, found: Verdicts, rows: list[tuple[str, dict[str, floa
         "random_maps": len(found.chance),
         "infidelity_draws": first.infidelity.draws,
         "units": first.faithful.units,
+        "passes_of_a_judgement": first.faithful.passes,
+        "seconds_of_a_judgement": first.faithful.seconds,
         "encoder": made.encoder,
         "weights_sha256": made.weights_sha256,
         "device": made.device,

@@ -257,6 +257,8 @@ def test_the_cost_of_an_attribution_is_its_time_in_forward_passes():
     lines = {trace.name: trace for trace in figure.data if trace.name}
     assert list(lines["ig"].y) == [0.25, 1 / 16]
     assert lines["occlusion"].y[0] > 0, "an exact answer stands on the logarithmic axis"
+    both = draw.attribution_cost([*records, records[0] | {"error": 0.5, "variant": "another"}])
+    assert both.table["error"] == [0.5], "one kind of error in a figure"
 
 
 def test_work_by_formula_needs_no_record():

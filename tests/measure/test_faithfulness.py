@@ -10,7 +10,8 @@ import featcore as fc
 from featcore.errors import NotDefined
 from featcore.explain.base import similarity
 from featcore.measure.curves import evenly, falling
-from featcore.measure.faithfulness import infidelity, judge, passes_of
+from featcore.measure.faithfulness import infidelity, judge, max_sensitivity, passes_of
+from featcore.measure.hiding import read_as
 from featcore.measure.infidelity import hidden_sets
 from featcore.types import Target
 
@@ -186,6 +187,25 @@ def test_scores_of_other_units_and_scores_that_are_no_numbers_are_refused_in_wor
         judge(vit.encoder, vit.sample, scored(vit, [1, 2, 3]))
     with pytest.raises(NotDefined, match="1 of 9 scores are not finite"):
         judge(vit.encoder, vit.sample, scored(vit, [np.nan] + [1] * 8))
+
+
+def test_no_steps_and_no_draws_measure_nothing(vit):
+    for call in (
+        lambda: judge(vit.encoder, vit.sample, scored(vit, WORTH), steps=0),
+        lambda: infidelity(vit.encoder, vit.sample, scored(vit, WORTH), draws=0),
+        lambda: max_sensitivity(vit.encoder, vit.sample, "saliency", draws=0),
+    ):
+        with pytest.raises(NotDefined, match=r"0 (steps|draws) measure nothing\. Choose 1 or more"):
+            call()
+
+
+def test_a_target_is_read_as_asked_and_keeps_what_has_no_other_scale():
+    difference = Target(1, "good", "difference", against=0)
+    norm = Target(0, "the pooled vector", "norm")
+    assert str(read_as(difference, "probability")) == "probability of 'good'"
+    assert read_as(difference, "logit") == difference
+    assert read_as(Target(1, "good", "probability"), "logit") == Target(1, "good")
+    assert read_as(norm, "probability") == norm
 
 
 def test_a_gap_that_nobody_promised_is_missing_with_a_reason(vit):
