@@ -331,6 +331,7 @@ def ship(budget_s: Annotated[float, typer.Option(min=0.01, help="seconds of timi
         from featcore.runs import compute_shipped
         from featcore.settings import ROOT, settings
         from featcore.store import Store
+        from featcore.trust import shipped
 
         store = Store(settings().assets / "runs")
         store.prune(0)
@@ -338,6 +339,7 @@ def ship(budget_s: Annotated[float, typer.Option(min=0.01, help="seconds of timi
             say(key)
         manifest.write(settings().assets)
         manifest.write_encoders(ROOT / "README.md", settings().assets)
+        shipped.write_trust(ROOT / "README.md", settings().assets)
 
 
 # --- in --------------------------------------------------------------------------------------------------------------

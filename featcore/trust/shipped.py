@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from featcore.errors import InputError
+from featcore.trust.sets import SETS
 
 SCHEMA = 1
 NEEDED = ("set", "title", "marked", "target", "encoder", "n", "chance", "measures", "methods", "best", "provenance")
@@ -52,9 +53,10 @@ def read(path: Path) -> Record:
 
 
 def shipped(assets: Path) -> list[Record]:
-    """The records that come with Tessera, words before pictures before clips."""
+    """The records that come with Tessera: words before pictures before clips, sets in the order of `sets.SETS`."""
     found = [read(path) for path in sorted((assets / "records").glob("trust-*.json"))]
-    return sorted(found, key=lambda record: ("text", "image", "video").index(record["modality"]))
+    order = list(SETS)
+    return sorted(found, key=lambda record: order.index(record["set"]) if record["set"] in order else len(order))
 
 
 def numbers(record: Record, method: str, measure: str) -> Record:

@@ -197,16 +197,17 @@ def _show_pointing(truth: Truth, units: Units, attributions: list[Attribution]) 
 
     titles = {method.name: method.title for method in fc.methods()}
     columns: dict[str, list] = {"map": []}
-    columns |= {about.name: [] for about in POINTING.values()}
+    columns |= {measure.capitalize(): [] for measure in POINTING}
     for name in dict.fromkeys(each.method for each in attributions):
         # Several maps of one method are those of a floor: what it gets is their mean.
         found = [localise(each.scores, truth) for each in attributions if each.method == name]
         columns["map"].append(titles.get(name, name) + (f", mean of {len(found)}" if len(found) > 1 else ""))
-        for measure, about in POINTING.items():
+        for measure in POINTING:
             known = [value for one in found if (value := getattr(one, measure)) is not None]
-            columns[about.name].append(100 * sum(known) / len(known) if known else None)
+            columns[measure.capitalize()].append(100 * sum(known) / len(known) if known else None)
     percents = {
-        about.name: st.column_config.NumberColumn(format="%.0f%%", help=about.sentence) for about in POINTING.values()
+        measure.capitalize(): st.column_config.NumberColumn(format="%.0f%%", help=f"{about.name}: {about.sentence}")
+        for measure, about in POINTING.items()
     }
     st.dataframe(
         columns, hide_index=True, column_config=percents, alt="How well each map points at the marked part, in percent"
@@ -321,5 +322,6 @@ def _show_canvas(prefix: str, source: Clip, units: Units, truth: Truth | None, d
         picture, key=key, alt=picture.alt, on_select=take, selection_mode="box", config=draw.config("marked")
     )
     st.caption(
-        "Drag a box over what should carry the answer. A clip shows its middle frame; the box holds on all chosen."
+        "Drag a box over what should carry the answer."
+        + (" It holds on all chosen frames; shown is the middle one." if len(source.frames) > 1 else "")
     )
