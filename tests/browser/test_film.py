@@ -18,8 +18,14 @@ PLAY = """async ([film, times]) => {
   const seen = {width: canvas.width, height: canvas.height, seconds: video.duration, frames: []};
   const pen = canvas.getContext('2d', {willReadFrequently: true});
   for (const time of times) {
+    // A seek may end before its frame can be drawn: wait until it is presented, or for a second, as frame 0 already is.
+    const presented = new Promise(ok => { video.requestVideoFrameCallback(ok); });
     await new Promise(ok => { video.onseeked = ok; video.currentTime = time; });
-    pen.drawImage(video, 0, 0);
+    await Promise.race([presented, new Promise(ok => setTimeout(ok, 1000))]);
+    do {
+      await new Promise(ok => setTimeout(ok, 50));
+      pen.drawImage(video, 0, 0);
+    } while (pen.getImageData(0, 0, 1, 1).data[3] === 0);
     seen.frames.push(canvas.toDataURL('image/png').split(',')[1]);
   }
   video.currentTime = 0;
