@@ -77,7 +77,10 @@ def _thinned(values: np.ndarray) -> list[float]:
 
 
 def plain(value: float) -> str:
-    """A tick: 1,024, 0.5, 3M, 20G."""
+    """A tick: 1,024, 0.5, 3M, 20G, a power of ten below a thousandth."""
+    if value < 1e-3:
+        digit, power = f"{value:.0e}".split("e")
+        return f"{'' if digit == '1' else digit + '·'}10<sup>−{-int(power)}</sup>"
     for limit, word in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
         if value >= limit:
             return f"{value / limit:g}{word}"

@@ -267,3 +267,10 @@ def test_work_by_formula_needs_no_record():
     assert figure.table["flop"] == [1e9, 4e9, 2e9]
     assert "<b>a 4 GFLOP at 16" in figure.alt
     assert not draw.work({}).data
+
+
+def test_ticks_are_plain_numbers_and_powers_of_ten_below_a_thousandth():
+    from featcore.draw.ruler import plain
+
+    assert [plain(v) for v in (2048, 0.5, 3e6, 2e10)] == ["2,048", "0.5", "3M", "20G"]
+    assert [plain(v) for v in (1e-5, 2e-7)] == ["10<sup>−5</sup>", "2·10<sup>−7</sup>"]
