@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
 
 from featcore.draw.curves import legend_below
 from featcore.draw.meta import canvas, escape, finish, number
@@ -97,7 +98,7 @@ def throughput(records: Iterable[Record], height: int = 430) -> "Picture":
         said.append(line)
     figure.update_layout(
         xaxis=log_axis([*edges, *(at for one in each for at in one.x)], "inputs at once (batch)", exact=True),
-        yaxis=log_axis(rates, "inputs a second"),
+        yaxis=log_axis([*rates, *(1 / edge for one in each for edge in _waits(one))], "inputs a second"),
         showlegend=True,
         legend=legend_below(),
     )
@@ -106,6 +107,11 @@ def throughput(records: Iterable[Record], height: int = 430) -> "Picture":
     table["knee"] = [bool(i == knee(one.throughput)) for one in each for i in range(len(one.x))]
     disturbed = disturbed_words(sum(int(one.disturbed.sum()) for one in each), len(rates))
     return finish(figure, "Throughput by batch: " + "; ".join(said) + "." + disturbed, table)
+
+
+def _waits(one: Series) -> Float[np.ndarray, " p2"]:
+    """Both ends of the intervals of a line, in seconds of one input; not a number where there is none."""
+    return (one.interval_s / one.x[:, None]).ravel()
 
 
 def refused(records: Iterable[Record], one: Series) -> float | None:

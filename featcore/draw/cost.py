@@ -8,7 +8,7 @@ import numpy as np
 from featcore.draw.curves import legend_below
 from featcore.draw.meta import canvas, escape, finish, number
 from featcore.draw.ruler import disturbed_words, duration, log_axis, told
-from featcore.draw.scale import CATEGORIES
+from featcore.draw.scale import CATEGORIES, QUIET
 from featcore.draw.sweep import Record, columns, known, machine, median_s, part
 
 if TYPE_CHECKING:
@@ -76,6 +76,9 @@ def attribution_cost(records: Iterable[Record], height: int = 430) -> "Picture":
             figure.add_trace(ticks)
         best = min(rows, key=lambda row: row["error"])
         said.append(f"{name} misses by {number(best['error'])} for {number(best['cost'])} passes")
+    if any(row["least"] is not None for row in found):
+        word = go.Scatter(x=[None], y=[None], mode="markers", name="the least possible", hoverinfo="skip")
+        figure.add_trace(word.update(marker={"symbol": "triangle-left-open", "size": 10, "color": QUIET}))
     costs = [row[key] for row in found for key in ("cost", "least") if row[key] is not None]
     figure.update_layout(
         xaxis=log_axis(costs, "cost, in forward passes of one input"),

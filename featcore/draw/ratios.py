@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from featcore.draw.meta import canvas, escape, finish, number, ruled, shorten
-from featcore.draw.ruler import disturbed_words
+from featcore.draw.ruler import disturbed_words, log_axis
 from featcore.draw.scale import CATEGORIES, FAINT, QUIET
 from featcore.draw.sweep import Record, columns, known, machine, part
 
@@ -107,7 +107,7 @@ def forest(records: Iterable[Record]) -> "Picture":
     edges += [row["goal"] for row in rows if row["goal"] is not None]
     figure.add_vline(x=1, line={"color": QUIET, "width": 1.5, "dash": "dot"})
     figure.update_layout(
-        xaxis=_ratio_axis(min([*edges, 1.0]), max([*edges, 1.0])),
+        xaxis=log_axis([*edges, 1.0], "time of B ÷ time of A"),
         yaxis=ruled(
             tickmode="array",
             tickvals=list(range(len(rows) + 1)),
@@ -145,18 +145,6 @@ def _whisker(middle: float, low: float, high: float, colour: str) -> dict[str, A
         "thickness": 2.5,
         "width": 6,
     }
-
-
-def _ratio_axis(low: float, high: float) -> dict[str, Any]:
-    """A logarithmic axis of ratios with 1 on it: half and twice lie equally far from it."""
-    from featcore.draw.ruler import log_axis
-
-    axis = log_axis([low, high], "time of B ÷ time of A")
-    steps = (step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if (high - low) / step <= 7)
-    if (step := next(steps, None)) is not None:  # decades and halves are too coarse here
-        ticks = [round(step * i, 2) for i in range(1, int(high / step) + 2) if step * i >= low - step]
-        axis |= {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
-    return axis
 
 
 def _label(row: dict[str, Any], several: bool) -> str:

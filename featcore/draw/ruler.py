@@ -57,7 +57,9 @@ def log_axis(values: Iterable[float], title: str, exact: bool = False, **more: A
 
 
 def _decimal(low: float, high: float) -> list[float]:
-    """1, 2 and 5 of every decade, or fewer of them where that would be too many."""
+    """1, 2 and 5 of every decade, fewer where that would be too many, and even steps where it would be hardly any."""
+    if high - low < np.log10(5):
+        return _even(10**low, 10**high)
     for digits in ((1, 2, 5), (1, 3), (1,)):
         whole = range(int(np.floor(low)), int(np.ceil(high)) + 1)
         ticks = [digit * 10.0**power for power in whole for digit in digits]
@@ -65,6 +67,13 @@ def _decimal(low: float, high: float) -> list[float]:
         if len(ticks) <= MOST_TICKS:
             return ticks
     return ticks[:: len(ticks) // MOST_TICKS + 1]
+
+
+def _even(low: float, high: float) -> list[float]:
+    """Round numbers at even steps between two of them."""
+    power = 10.0 ** np.floor(np.log10((high - low) / MOST_TICKS))
+    step = next(power * digit for digit in (1, 2, 5, 10) if (high - low) / (power * digit) < MOST_TICKS)
+    return [float(f"{step * i:.6g}") for i in range(int(np.ceil(low / step)), int(high / step) + 1)]
 
 
 def _thinned(values: np.ndarray) -> list[float]:
@@ -77,7 +86,10 @@ def _thinned(values: np.ndarray) -> list[float]:
 
 
 def plain(value: float) -> str:
-    """A tick: 1,024, 0.5, 3M, 20G."""
+    """A tick: 1,024, 0.5, 3M, 20G, a power of ten below a thousandth."""
+    if value < 1e-3:
+        digit, power = f"{value:.0e}".split("e")
+        return f"{'' if digit == '1' else digit + '·'}10<sup>−{-int(power)}</sup>"
     for limit, word in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
         if value >= limit:
             return f"{value / limit:g}{word}"

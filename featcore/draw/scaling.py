@@ -70,7 +70,9 @@ def growth(records: Iterable[Record], axis: str = "units", height: int = 430) ->
                 hovertemplate="%{hovertext}<extra></extra>",
             )
         )
-    times = np.concatenate([np.append(1e3 * one.median_s, 1e3 * _at_best_rate(one)) for one in each])
+    times = np.concatenate(
+        [1e3 * np.concatenate([one.median_s, one.interval_s.ravel(), _at_best_rate(one)]) for one in each]
+    )
     _mark_breaks(figure, each, float(np.nanmin(times)))
     figure.update_layout(
         xaxis=log_axis(np.concatenate([one.x for one in each]), AXES[axis], exact=True),

@@ -207,7 +207,7 @@ def test_a_forest_has_the_widest_control_on_top_and_says_its_verdicts():
     assert "<b>x" not in figure.layout.yaxis.ticktext[2]
     assert figure.table["verdict"] == ["slower", "cannot tell"]
     assert figure.data[1].x[0] == pytest.approx(np.sqrt(1.1 * 1.3))
-    assert figure.layout.xaxis.ticktext == ("0.8", "0.9", "1", "1.1", "1.2", "1.3", "1.4")
+    assert figure.layout.xaxis.ticktext == ("0.9", "1", "1.1", "1.2", "1.3", "1.4")
     lines = [shape for shape in figure.layout.shapes if shape.type == "line"]
     assert [line.x0 for line in lines] == [1.02, 1], "the goal, and the line at 1"
 
@@ -267,3 +267,22 @@ def test_work_by_formula_needs_no_record():
     assert figure.table["flop"] == [1e9, 4e9, 2e9]
     assert "<b>a 4 GFLOP at 16" in figure.alt
     assert not draw.work({}).data
+
+
+def test_ticks_are_plain_numbers_and_powers_of_ten_below_a_thousandth():
+    from featcore.draw.ruler import plain
+
+    assert [plain(v) for v in (2048, 0.5, 3e6, 2e10)] == ["2,048", "0.5", "3M", "20G"]
+    assert [plain(v) for v in (1e-5, 2e-7)] == ["10<sup>−5</sup>", "2·10<sup>−7</sup>"]
+
+
+def test_whiskers_stay_inside_the_figure():
+    wide = [record(0.01 * b, samples_s=[0.001 * b] * 3 + [0.01 * b] * 3 + [0.5 * b] * 3, batch=b) for b in (1, 2, 4)]
+    low, high = draw.throughput(wide).layout.yaxis.range
+    assert 10**low < 1 / 0.5
+    assert 10**high > 1 / 0.001
+    times = [each | {"tokens": each["batch"], "batch": 1} for each in wide]
+    low, high = draw.growth(times).layout.yaxis.range
+    assert 10**low < 1
+    assert 10**high > 2000
+    assert len(draw.throughput([record(0.1, batch=1), record(0.15, batch=2)]).layout.yaxis.tickvals) >= 3
