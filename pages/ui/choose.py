@@ -135,8 +135,11 @@ def _from_hub(prefix: str, name: str) -> Path:
         return hub.fetch(name, progress)
 
 
-def pick_input(prefix: str, modality: Modality, frames: int = 1) -> Picked | None:
-    """A sample, a text typed here, or an uploaded file, decoded; None while nothing is chosen."""
+def pick_input(prefix: str, modality: Modality, frames: int = 1, start: int = 0) -> Picked | None:
+    """A sample, a text typed here, or an uploaded file, decoded; None while nothing is chosen.
+
+    `start` is the place of the option that stands there at first.
+    """
     import featcore as fc
 
     examples = {example.name: example for example in fc.samples(modality)}
@@ -144,7 +147,12 @@ def pick_input(prefix: str, modality: Modality, frames: int = 1) -> Picked | Non
     titles = {name: example.title for name, example in examples.items()}
     titles |= {OWN: "Type your own", UPLOAD: "Upload a file"}
     choice = st.selectbox(
-        "Input", options, format_func=titles.__getitem__, key=f"{prefix}_input_{modality}", bind="query-params"
+        "Input",
+        options,
+        start,
+        format_func=titles.__getitem__,
+        key=f"{prefix}_input_{modality}",
+        bind="query-params",
     )
     sampling = pick_frames(prefix, frames) if modality == "video" else {}
     if choice == OWN:
@@ -273,7 +281,7 @@ def pick_other(prefix: str, card: Card, target: str) -> Picked | None:
         else "The other input: it takes the baseline's place, so the scores say what makes the answers differ. "
         "Both need as many units."
     )
-    return pick_input(f"{prefix}o", card.modality, frames=card.input_size[0])
+    return pick_input(f"{prefix}o", card.modality, frames=card.input_size[0], start=1)
 
 
 @dataclass(frozen=True)
