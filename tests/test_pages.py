@@ -173,7 +173,7 @@ def test_one_class_rather_than_another_and_another_input_are_explained():
     app.selectbox(key="r_target").set_value("similarity").run()
     assert "similarity to 'Plain praise'" in explained_on(app)[0], "not to itself"
     app.selectbox(key="r_target").set_value("instead").run()
-    assert "Take inputs of as many units" in app.error[0].value.replace("\\", "")
+    assert "with the same number of units" in app.error[0].value.replace("\\", "")
     app.segmented_control(key="r_kind").set_value("image").run()
     assert "the input '" in explained_on(app)[0]
     assert not app.exception

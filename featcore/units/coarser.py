@@ -23,6 +23,7 @@ LEVELS: dict[Modality, tuple[str, ...]] = {
 """From fine to coarse; the first is what the encoder reads."""
 
 SHARES = {"superpixel": 4, "region": 16}  # patches that one of them holds, roughly
+COMPACT = 30.0  # with the usual 10 large regions swallow small ones: 1 to 5 of 4 asked for, and 6 to 13 of 16
 LONGEST_PX = 256  # a picture is searched for regions at no more than this, or a large one takes seconds
 
 
@@ -82,7 +83,7 @@ def by_region(units: Units, clip: Clip, level: str) -> Grouping:
     """Patches to regions of like colour (SLIC), each patch to the region that holds most of its pixels."""
     step = -(-max(clip.frames.shape[1:3]) // LONGEST_PX)
     small = replace(clip, frames=np.ascontiguousarray(clip.frames[:, ::step, ::step]))
-    found = cut_regions(small, max(1, round(len(units) / SHARES[level])))
+    found = cut_regions(small, max(1, round(len(units) / SHARES[level])), COMPACT)
     assert found.regions is not None
     owner = np.array([np.bincount(part).argmax() for part in _inside(units, found.regions, step)])
     groups = tuple(np.flatnonzero(owner == region) for region in np.unique(owner))

@@ -61,6 +61,7 @@ def pick_methods(prefix: str, card: Card) -> Choices:
 
     titles = {method.name: method.title for method in fc.methods(card)}
     first, second, third = st.columns([5, 3, 2], vertical_alignment="bottom")
+    below = st.container()
     with first:
         usual = [name for name in USUAL if name in titles]
         chosen = st.multiselect(
@@ -72,7 +73,7 @@ def pick_methods(prefix: str, card: Card) -> Choices:
             bind="query-params",
         )
     with second:
-        target = pick_target(prefix, [card], others=True)
+        target = pick_target(prefix, [card], others=True, below=below)
     with third:
         common = st.toggle(
             "Common scale",
