@@ -57,6 +57,22 @@ def test_a_target_is_a_label_or_an_index(bert: Path, typed: str, label: str) -> 
     assert json.loads(call(*words).stdout)["target"]["label"] == label
 
 
+def test_a_contrast_is_typed_with_a_sign_and_another_input_beside_it(bert: Path) -> None:
+    words = ("explain", "-e", bert, "--text", "not bad", "-m", "occlusion")
+    found = json.loads(call(*words, "--target", "good>bad", "--json").stdout)
+    assert found["target"] == {
+        "index": 1,
+        "label": "good less bad",
+        "kind": "difference",
+        "against": 0,
+        "reference": [],
+    }
+    out = call(*words, "--other", "bad not").stdout
+    assert "F(baseline: the input 'text')" in out
+    assert "target similarity to 'text'" in call(*words, "--other", "good", "--target", "similarity").stdout
+    assert "same number of units" in call(*words, "--other", "good", code=2).stderr
+
+
 def test_pictures_clips_and_files_are_read_for_the_encoder(cases: Callable[[str], Any], tmp_path: Path) -> None:
     picture, written = tmp_path / "a.png", tmp_path / "a.txt"
     Image.fromarray(tiny.clip().frames[0]).save(picture)

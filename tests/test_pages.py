@@ -158,6 +158,43 @@ def test_explaining_pages_work_for_every_kind_of_input(page, kind):
     assert len(app.get("plotly_chart")) >= 3
 
 
+def explained_on(app: AppTest) -> list[str]:
+    return [line.replace("\\", "") for line in texts(app).split("\n") if line.startswith("Explains the")]
+
+
+def test_one_class_rather_than_another_and_another_input_are_explained():
+    app = open_page(ROOT / "pages/2_explain/attribution.py", r_methods=["occlusion"])
+    app.selectbox(key="r_target").set_value("class").run()
+    picked, against = (box for box in app.selectbox if box.key.startswith(("r_class_", "r_against_")))
+    app.selectbox(key=picked.key).set_value("positive").run()
+    assert app.selectbox(key=against.key).options == ["no other class", "negative"]
+    app.selectbox(key=against.key).set_value("negative").run()
+    assert "difference of 'positive less negative'" in explained_on(app)[0]
+    app.selectbox(key="r_target").set_value("similarity").run()
+    assert "similarity to 'Plain praise'" in explained_on(app)[0], "not to itself"
+    app.selectbox(key="r_target").set_value("instead").run()
+    assert "with the same number of units" in app.error[0].value.replace("\\", "")
+    app.segmented_control(key="r_kind").set_value("image").run()
+    assert "the input '" in explained_on(app)[0]
+    assert not app.exception
+
+
+@pytest.mark.parametrize(
+    ("kind", "levels"), [("text", ["word", "sentence"]), ("image", ["region"]), ("video", ["frame"])]
+)
+def test_scores_may_be_read_for_larger_parts(kind, levels):
+    asked = {"r_methods": ["integrated_gradients"], "r_kind": kind}
+    app = open_page(ROOT / "pages/2_explain/attribution.py", **asked)
+    said, options = explained_on(app), len(app.selectbox(key="r_unit").options)
+    for level in levels:
+        app.segmented_control(key=f"r_level_{kind}").set_value(level).run()
+        assert not app.exception
+        assert not app.error
+        assert explained_on(app) == said, "nothing is computed anew, and the sum is the same"
+        assert app.selectbox(key="r_unit").label == f"Marked {level}"
+        assert len(app.selectbox(key="r_unit").options) < options
+
+
 @pytest.mark.parametrize("preset", ["sentence-picture", "picture-clip", "two-readings"])
 def test_a_preset_fills_both_sides(preset):
     app = open_page("compare")

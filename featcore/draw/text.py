@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from featcore.draw.meta import KEY_PX, MONO, add_key, bare, canvas, chosen, escape, finish, in_template, number, shorten
+from featcore.draw.meta import (
+    KEY_PX,
+    MONO,
+    add_key,
+    bare,
+    canvas,
+    chosen,
+    escape,
+    finish,
+    in_template,
+    number,
+    plural,
+    shorten,
+)
 from featcore.draw.scale import ACCENT, COVER, EDGE, PLAIN, QUIET, TINTS, Scale
 from featcore.types import Units
 
@@ -119,7 +132,7 @@ def strip(
     marked = np.isin(which, chosen(selected)) & (which >= 0)
     # Only numbers and escaped text are filled in; user text never becomes part of the template itself.
     score = "" if scores is None else f"<br>{in_template(name)} %{{customdata[3]}}"
-    said = f"<b>%{{hovertext}}</b>{score}<br>token %{{customdata[0]}} · characters {SPAN}<extra></extra>"
+    said = f"<b>%{{hovertext}}</b>{score}<br>{units.kind} %{{customdata[0]}} · characters {SPAN}<extra></extra>"
     figure.add_trace(
         go.Bar(
             orientation="h",
@@ -176,7 +189,7 @@ def details(units: Units, unit: int, scores: np.ndarray | None) -> list:
 
 def say(units: Units, scores: np.ndarray | None, name: str) -> str:
     """The strip in two sentences."""
-    text = f"{len(units)} tokens in reading order."
+    text = f"{len(units)} {plural(units.kind, len(units))} in reading order."
     if scores is None or not np.isfinite(scores).any():
         return text
     order = np.argsort(-np.abs(np.nan_to_num(scores)), kind="stable")[:3]
@@ -187,7 +200,7 @@ def say(units: Units, scores: np.ndarray | None, name: str) -> str:
 def columns_of(units: Units, scores: np.ndarray | None, name: str) -> dict:
     table = {
         "unit": np.arange(len(units)),
-        "token": list(units.labels),
+        units.kind: list(units.labels),
         "start": units.extents[:, 0, 0],
         "stop": units.extents[:, 0, 1],
     }

@@ -56,6 +56,7 @@ def between(encoder: Encoder, sample: Sample, other: Sample, method: Any) -> Enc
         first, second = len(sample.units), len(other.units)
         raise NotDefined(
             f"The explained input has {first} units ({sample.units.kind}), the other one {second}: unit by unit one "
-            "cannot stand in for the other. Take inputs of as many units, or explain the similarity to the other input."
+            "cannot stand in for the other. Take inputs with the same number of units, or explain the similarity to "
+            "the other input."
         )
     return Between(encoder, other)  # type: ignore[return-value]

@@ -1,6 +1,7 @@
 """What pages ask: which input, which encoder, which method with which knobs. Every answer is kept in the address."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -140,8 +141,11 @@ def _from_hub(prefix: str, name: str) -> Path:
         return hub.fetch(name, progress)
 
 
-def pick_input(prefix: str, modality: Modality, frames: int = 1) -> Picked | None:
-    """A sample, a text typed here, or an uploaded file, decoded; None while nothing is chosen."""
+def pick_input(prefix: str, modality: Modality, frames: int = 1, start: int = 0) -> Picked | None:
+    """A sample, a text typed here, or an uploaded file, decoded; None while nothing is chosen.
+
+    `start` is the place of the option that stands there at first.
+    """
     import featcore as fc
 
     examples = {example.name: example for example in fc.samples(modality)}
@@ -149,7 +153,12 @@ def pick_input(prefix: str, modality: Modality, frames: int = 1) -> Picked | Non
     titles = {name: example.title for name, example in examples.items()}
     titles |= {OWN: "Type your own", UPLOAD: "Upload a file"}
     choice = st.selectbox(
-        "Input", options, format_func=titles.__getitem__, key=f"{prefix}_input_{modality}", bind="query-params"
+        "Input",
+        options,
+        start,
+        format_func=titles.__getitem__,
+        key=f"{prefix}_input_{modality}",
+        bind="query-params",
     )
     sampling = pick_frames(prefix, frames) if modality == "video" else {}
     if choice == OWN:
@@ -223,13 +232,14 @@ def pick_knobs(prefix: str, method: str, cards: list[Card]) -> dict[str, Any]:
     return chosen
 
 
-def pick_target(prefix: str, cards: Sequence[Card] = (), others: bool = False) -> str:
+def pick_target(prefix: str, cards: Sequence[Card] = (), others: bool = False, below: Any = None) -> str:
     """Which output is explained, as `featcore.explain` takes it: a rule, a class, or "a>b".
 
     Args:
         cards: the encoders on the page; classes are offered where all of them have the same.
         others: whether a second input may be chosen, see `pick_other`; "instead" is the predicted class's logit, with
             the other input as its baseline.
+        below: a container for the two choices of classes; right here unless given.
     """
     labels = cards[0].labels if cards and all(card.labels == cards[0].labels for card in cards) else ()
     headless = bool(cards) and not any("logits" in card.provides for card in cards)
@@ -243,7 +253,10 @@ def pick_target(prefix: str, cards: Sequence[Card] = (), others: bool = False) -
         bind="query-params",
         help="A logit moves with every unit; a probability near 0 or 1 hardly moves, so its scores vanish there.",
     )
-    return _class_rather_than(prefix, labels) if chosen in OF_CLASSES else chosen
+    if chosen not in OF_CLASSES:
+        return chosen
+    with below or nullcontext():
+        return _class_rather_than(prefix, labels)
 
 
 def _class_rather_than(prefix: str, labels: tuple[str, ...]) -> str:
@@ -276,9 +289,9 @@ def pick_other(prefix: str, card: Card, target: str) -> Picked | None:
         "The other input: the one that the first is compared with."
         if target == "similarity"
         else "The other input: it takes the baseline's place, so the scores say what makes the answers differ. "
-        "Both need as many units."
+        "Both need the same number of units."
     )
-    return pick_input(f"{prefix}o", card.modality, frames=card.input_size[0])
+    return pick_input(f"{prefix}o", card.modality, frames=card.input_size[0], start=1)
 
 
 @dataclass(frozen=True)
@@ -294,10 +307,11 @@ def pick_comparison(cards: list[Card]) -> Asked:
     """Method with its options, and target, the same for both sides."""
     with st.container(border=True):
         one, two, three = st.columns([4, 4, 2], vertical_alignment="bottom")
+        below = st.container()
         with one:
             method = pick_method("c")
         with two:
-            target = pick_target("c", cards)
+            target = pick_target("c", cards, below=below)
         with three, st.popover("Options", icon=":material/tune:", width="stretch", help="Options of the method"):
             knobs = pick_knobs("c", method, cards) or (st.caption("This method has no options.") and {})
     return Asked(method, target, knobs)

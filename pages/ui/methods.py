@@ -1,12 +1,15 @@
 """What the page Attribution shares: one input, several methods as rows over the same units."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
 
 from featcore.errors import FeatcoreError
-from featcore.types import Attribution, Card, Source
-from pages.ui.cached import drawn, explained
+from featcore.types import Attribution, Card, Source, Units
+from featcore.units.coarser import LEVELS, coarser, regrouped
+from featcore.units.words import Groups
+from pages.ui.cached import drawn, explained, fetch
 from pages.ui.choose import OF_OTHERS, Picked, pick_encoder, pick_input, pick_kind, pick_other, pick_target
 from pages.ui.clips import film_buttons, show_over_time
 from pages.ui.pane import sentence
@@ -38,11 +41,13 @@ def pick_one(prefix: str, needs: frozenset[str] = frozenset()) -> One | None:
 
 @dataclass(frozen=True)
 class Choices:
-    """What the methods share: which of them, which output, one colour scale or several, and a second input."""
+    """What the methods share: which of them, which output, one colour scale or several, how large the scored parts
+    are, and a second input."""
 
     methods: list[str]
     target: str
     common: bool
+    level: str
     other: Picked | None = None
 
     @property
@@ -57,6 +62,7 @@ def pick_methods(prefix: str, card: Card) -> Choices:
 
     titles = {method.name: method.title for method in fc.methods(card)}
     first, second, third = st.columns([5, 3, 2], vertical_alignment="bottom")
+    below = st.container()
     with first:
         usual = [name for name in USUAL if name in titles]
         chosen = st.multiselect(
@@ -68,7 +74,7 @@ def pick_methods(prefix: str, card: Card) -> Choices:
             bind="query-params",
         )
     with second:
-        target = pick_target(prefix, [card], others=True)
+        target = pick_target(prefix, [card], others=True, below=below)
     with third:
         common = st.toggle(
             "Common scale",
@@ -77,7 +83,35 @@ def pick_methods(prefix: str, card: Card) -> Choices:
             help="One range for the methods whose scores are changes of the output: integrated gradients, occlusion, "
             "GradientSHAP, input x gradient. The others have units of their own and keep their own range.",
         )
-    return Choices(chosen, target, common, pick_other(prefix, card, target))
+    return Choices(chosen, target, common, pick_level(prefix, card), pick_other(prefix, card, target))
+
+
+def pick_level(prefix: str, card: Card) -> str:
+    """How large the parts are that get one score each; the marked part belongs to one size."""
+    levels = LEVELS[card.modality]
+    return st.segmented_control(
+        "One score for each",
+        levels,
+        default=levels[0],
+        required=True,
+        key=f"{prefix}_level_{card.modality}",
+        bind="query-params",
+        on_change=lambda: st.session_state.update({f"{prefix}_unit": None}),
+        help="The scores of a larger part are added up, with their signs where they have one: the total stays, nothing "
+        "is computed anew, and a part that holds more units scores higher for that alone.",
+    )
+
+
+def at_level(card: Card, source: Source, level: str, found: Attribution) -> Attribution:
+    """An attribution with one score for each part of a level; the parts are made once for each input."""
+    if level == LEVELS[card.modality][0]:
+        return found
+
+    def compute(progress: Callable) -> tuple[Units, Groups]:
+        return coarser(found.units, source, level)
+
+    question = {"what": "coarser", "source": source.key, "encoder": card.name, "weights": card.weights_sha256}
+    return regrouped(found, *fetch({**question, "level": level}, compute, f"Finding each {level}"))
 
 
 def show_methods(prefix: str, one: One, asked: Choices) -> list[Attribution]:
@@ -95,7 +129,8 @@ def show_methods(prefix: str, one: One, asked: Choices) -> list[Attribution]:
         with rows[name]:
             st.markdown(f"**{titles[name]}**")
             try:
-                found[name] = explained(one.card, source, name, target, {}, other)
+                fine = explained(one.card, source, name, target, {}, other)
+                found[name] = at_level(one.card, source, asked.level, fine)
             except FeatcoreError as error:
                 st.error(escape(str(error)), icon=":material/error:")
     own = {name: draw.Scale.of(each.scores, each.signed) for name, each in found.items()}

@@ -82,7 +82,7 @@ def test_the_same_input_instead_of_itself_has_no_scores(cases):
 def test_where_no_unit_can_stand_in_for_another_it_is_refused_in_words(cases):
     case = cases("bert")
     shorter = case.encoder.prepare(fc.read_text(case.source.text.split()[0]))
-    with pytest.raises(NotDefined, match="Take inputs of as many units"):
+    with pytest.raises(NotDefined, match="with the same number of units"):
         fc.explain(case.encoder, case.sample, "occlusion", 0, other=shorter)
     with pytest.raises(NotDefined, match="Saliency has no baseline"):
         fc.explain(case.encoder, case.sample, "saliency", 0, other=case.sample)
