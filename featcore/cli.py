@@ -4,6 +4,7 @@ Heavy imports stand inside the commands, so that `featcore --help` answers at on
 """
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 
 from featcore.commands.bench import bench
 from featcore.commands.terminal import in_words, progress, say, tell_line, write_json
+from featcore.commands.trust import trust
 from featcore.errors import InputError, UnknownName
 
 if TYPE_CHECKING:
@@ -81,7 +83,8 @@ def check(
     say(f"{found['name']}: {found['architecture']} of the family {found['family']}, reads {found['modality']}")
     say(f"provides {', '.join(found['provides'])}")
     say(f"before the units: {', '.join(layout['before']) or 'nothing'}; attention: {layout['attention']}")
-    say(f"{found['units']} units at {found['positions']} positions, grid {layout['grid']}, sees {layout['input_size']}")
+    units = f"{found['units']} units ({found['unit']}) at {found['positions']} positions"
+    say(f"{units}, grid {layout['grid']}, sees {layout['input_size']}")
     if field := found["receptive_field"]:
         say(f"the middle cell reads {field[0]}x{field[1]} pixels")
     reads = layout["reads"]
@@ -130,9 +133,14 @@ def explain(
     video: Video = None,
     file: File = None,
     target: Annotated[
-        str | None, typer.Option(help="a label, a class index, or: predicted, difference, probability")
+        str | None,
+        typer.Option(help="a label, a class index, 'a>b' for a rather than b, or: predicted, difference, probability"),
+    ] = None,
+    other: Annotated[
+        str | None, typer.Option(help="a second text or file: with --target similarity, or else as the baseline")
     ] = None,
     knob: Annotated[list[str] | None, typer.Option("--knob", "-k", help="name=value, may be repeated")] = None,
+    export: Annotated[Path | None, typer.Option(help="also write a film of the scored clip: .webm or .gif")] = None,
     as_json: Json = False,
     device: Device = None,
     dtype: Dtype = None,
@@ -144,12 +152,17 @@ def explain(
     with in_words(), progress() as tell:
         options = read_knobs(method, knob or [])
         loaded = fc.load(encoder, device, dtype)
+        film = film_of(export, loaded.card)
         source = read_source(loaded.card, text, image, video, file)
         if source is None:
             raise InputError("There is nothing to explain. Give --text, --image, --video or --file.")
         sample = loaded.prepare(source)
         known = target is not None and target not in loaded.card.labels and target.lstrip("-").isdecimal()
-        found = run(loaded, sample, method, int(target) if known and target else target, tell, **options)
+        second = None if other is None else loaded.prepare(read_other(loaded.card, other))
+        found = run(loaded, sample, method, int(target) if known and target else target, tell, second, **options)
+        if export and film:
+            export.write_bytes(film(source, found))
+            tell_line(f"{export}: {export.stat().st_size:,} bytes")
     for note in sample.notes:
         typer.echo(note, err=True)
     if as_json:
@@ -222,6 +235,7 @@ def latency(
 
 
 app.command()(bench)
+app.command()(trust)
 
 
 @app.command()
@@ -348,6 +362,30 @@ def read_source(
     return None if file is None else fc.read_text(file)
 
 
+def film_of(path: Path | None, card: "Card") -> "Callable[[Any, Attribution], bytes] | None":
+    """What makes a film of this kind of file; asked before anything is computed."""
+    from featcore import draw
+
+    if path is None:
+        return None
+    if card.modality != "video":
+        raise InputError(f"--export films a clip under its scores; '{card.name}' reads no clips. Leave it out.")
+    makers = {".webm": draw.film_webm, ".gif": draw.film_gif}
+    if path.suffix.lower() not in makers:
+        raise InputError(f"'{path.name}' is no kind of film that is written. Name a file that ends in .webm or .gif.")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"The folder of '{path}' does not exist. Make it, or name another file.")
+    return makers[path.suffix.lower()]
+
+
+def read_other(card: "Card", given: str) -> "Source":
+    """A second input of the kind that the encoder reads: the text itself, or a file."""
+    words, path = (given, None) if card.modality == "text" else (None, Path(given))
+    source = read_source(card, words, None, None, path)
+    assert source is not None
+    return source
+
+
 def read_knobs(method: str, pairs: list[str]) -> dict[str, Any]:
     """Options as they were typed, in the types of their defaults; limits are checked by the method."""
     from featcore.explain import METHODS, knobs
@@ -371,6 +409,8 @@ def read_knobs(method: str, pairs: list[str]) -> dict[str, Any]:
 
 def write_scores(found: "Attribution") -> None:
     """A row a unit with a bar, scaled to the largest score, then what was explained and what it cost."""
+    from featcore.explain.remarks import remarks
+
     longest = max((abs(float(score)) for score in found.scores), default=0.0) or 1.0
     width = max(len(label) for label in found.units.labels)
     for label, score in zip(found.units.labels, found.scores, strict=True):
@@ -382,6 +422,8 @@ def write_scores(found: "Attribution") -> None:
         say(f"F(x) {found.target_score:.4g}{before}")
     if found.completeness_gap is not None:
         say(f"completeness gap {found.completeness_gap:.2%}")
+    for remark in remarks(found):
+        say(remark)
     where = found.provenance
     say(f"{found.passes} passes, {found.seconds:.2f} s on {where.device}, {where.dtype}, {where.threads} threads")
 

@@ -22,12 +22,20 @@ def attribution_question(card: Card, source: Source, method: str, target: str, k
     return {"what": "attribution", **_who(card, source), **asked}
 
 
+def judging_question(
+    what: str, card: Card, source: Source, method: str, target: str, knobs: dict[str, Any], asked: dict[str, Any]
+) -> dict[str, Any]:
+    """How one map is judged: `what` names the check, `asked` its options."""
+    return {**attribution_question(card, source, method, target, knobs), "what": what, **asked}
+
+
 def latency_question(card: Card, source: Source, methods: tuple[str, ...]) -> dict[str, Any]:
     return {"what": "latency", **_who(card, source), "methods": list(methods)}
 
 
 def _who(card: Card, source: Source) -> dict[str, Any]:
-    return {"version": VERSION, "weights": card.weights_sha256, "family": card.family, "source": source.key}
+    who = {"version": VERSION, "weights": card.weights_sha256, "family": card.family, "source": source.key}
+    return who | ({"size": list(card.input_size)} if "own_size" in card.config else {})
 
 
 @dataclass(frozen=True)

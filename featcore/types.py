@@ -84,6 +84,10 @@ Source = Text | Clip
 # --- units -----------------------------------------------------------------------------------------------------------
 
 
+CELL = "cell "
+"""How the labels of cells begin."""
+
+
 @dataclass(frozen=True, eq=False)
 class Units:
     """The parts of one input that can be scored or hidden: tokens, patches, tubelets, regions.
@@ -92,7 +96,8 @@ class Units:
         axes: ("char",) for text, ("t", "y", "x") for pixels.
         extents: half-open [start, stop) of each unit on each axis, in the source's own characters, frames and
             pixels, so that an overlay is drawn on the original.
-        labels: what a person calls each unit: the token's text, or "t0 y2 x5".
+        labels: what a person calls each unit: the token's text, "t0 y2 x5", or "cell y2 x5" where it is a cell of a
+            convolutional network's last feature map, which reads beyond its extent.
         grid: units along t, y, x when they form a regular lattice in reading order, else None.
         regions: for irregular units the unit index of every pixel (-1: none), else None.
     """
@@ -108,11 +113,13 @@ class Units:
 
     @property
     def kind(self) -> str:
-        """The word a person reads: token, patch, tubelet or region."""
+        """The word a person reads: token, patch, tubelet, cell of a feature map, or region."""
         if self.axes == ("char",):
             return "token"
         if self.regions is not None:
             return "region"
+        if self.labels and self.labels[0].startswith(CELL):
+            return "cell"
         deep = len(self) > 0 and int((self.extents[:, 0, 1] - self.extents[:, 0, 0]).max()) > 1
         return "tubelet" if deep else "patch"
 
@@ -177,6 +184,50 @@ class Sample:
     notes: tuple[str, ...] = ()
     unknown: int = 0
     left_out: int = 0
+
+
+# --- what ought to be found ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """Which units ought to carry the answer, by somebody who knows and not by the model.
+
+    Attributes:
+        share: part of each unit that lies inside what was marked, 0 to 1.
+        mask: the units that count as marked; rule: how the mask follows from the share, in words.
+    """
+
+    share: Float[np.ndarray, " n"]
+    mask: Bool[np.ndarray, " n"]
+    rule: str
+
+    @property
+    def chance(self) -> float | None:
+        """Share of the units that are marked, |M| / n: what scores that know nothing get; None without units."""
+        return float(self.mask.mean()) if len(self.mask) else None
+
+
+@dataclass(frozen=True)
+class Localisation:
+    """How well scores point at a truth, each 0 to 1, high is good; what scores that know nothing get is `chance`.
+
+    Attributes:
+        pointing: 1 if the highest score lies on a marked unit; with ties the share of the highest that do.
+        mass: share of the positive score that lies on marked units; None where no score is positive.
+        rank: share of the |M| highest scores that lie on marked units; with ties at the border its expectation.
+        marked, units: |M| and n. All three are None where nothing is marked: there was nothing to hit.
+    """
+
+    pointing: float | None
+    mass: float | None
+    rank: float | None
+    marked: int
+    units: int
+
+    @property
+    def chance(self) -> float | None:
+        return self.marked / self.units if self.units else None
 
 
 # --- what a model answers --------------------------------------------------------------------------------------------
@@ -308,6 +359,152 @@ class Attribution:
             return None
         change = abs(self.target_score - self.baseline_score)
         return abs(self.convergence_delta) / change if change > 1e-6 else None
+
+
+# --- whether an attribution is right ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The explained output F while more and more units are hidden or put back, in the order of one map.
+
+    Attributes:
+        kind: "deletion" (units of the highest score hidden first), "lerf" (those of the lowest hidden first), or
+            "insertion" (all hidden, those of the highest score put back first).
+        share: share of the units hidden, or put back, rising from 0 to 1; values: F at each share.
+        baseline: what hidden units are replaced by, in words.
+    """
+
+    kind: Literal["deletion", "lerf", "insertion"]
+    share: Float[np.ndarray, " p"]
+    values: Float[np.ndarray, " p"]
+    baseline: str
+
+    @property
+    def area(self) -> float:
+        """Area under the curve by trapezoids, over shares from 0 to 1: a mean of F, in its unit."""
+        return float(np.trapezoid(self.values, self.share))
+
+
+@dataclass(frozen=True, eq=False)
+class Faithfulness:
+    """How the explained output follows one map when units are hidden and put back; `measure.definitions` says what
+    each number means.
+
+    Attributes:
+        method: of the attribution that was judged; knobs: its options.
+        target: what was read while units were hidden: a softmax probability or a logit.
+        baseline: what hidden units were replaced by.
+        deletion, insertion: areas under the curves; morf, lerf: AOPC with the highest or the lowest scores hidden
+            first; abpc: their difference.
+        curves: deletion, lerf and insertion.
+        completeness: share of F(x) - F(x0) that the scores miss; None where not promised, `undefined` says why.
+        undefined: name of a number and why it is not there; notes: what a person should know.
+        seed: of the permutation that breaks ties.
+        passes, seconds: of the judging; attribution_passes, attribution_seconds: of the map.
+    """
+
+    method: str
+    knobs: tuple[tuple[str, Any], ...]
+    target: Target
+    baseline: str
+    deletion: float
+    insertion: float
+    morf: float
+    lerf: float
+    abpc: float
+    curves: tuple[Curve, ...]
+    completeness: float | None
+    undefined: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    units: int
+    seed: int
+    passes: int
+    seconds: float
+    attribution_passes: int
+    attribution_seconds: float
+    provenance: Provenance
+
+    def curve(self, kind: str) -> Curve:
+        """The curve of one kind."""
+        return next(curve for curve in self.curves if curve.kind == kind)
+
+
+@dataclass(frozen=True)
+class Infidelity:
+    """How far the scores of hidden units are from what hiding them changes, over random sets of hidden units.
+
+    Attributes:
+        raw: mean of (sum of the hidden scores - fall of F)^2, in the unit of F squared.
+        scaled: the same with the scores multiplied by `scale`, the factor that makes it smallest.
+        changes: mean of (fall of F)^2: what a map of zeros gets.
+    """
+
+    method: str
+    target: Target
+    baseline: str
+    raw: float
+    scaled: float
+    scale: float
+    changes: float
+    draws: int
+    seed: int
+    passes: int
+    seconds: float
+
+    @property
+    def share(self) -> float | None:
+        """`scaled` / `changes`, 0 (the scores foretell every change) to 1 (they foretell nothing); None where F never
+        changed."""
+        return self.scaled / self.changes if self.changes > 1e-12 else None
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How much a map changes when the unit embedding is shaken a little.
+
+    Attributes:
+        value: largest |phi(y) - phi(x)| / |phi(x)| over the draws; None with `why` where phi(x) is zero.
+        radius: no entry of a unit's row moves further, in the unit of the embedding; share: radius over the standard
+            deviation of the entries of all units.
+    """
+
+    method: str
+    value: float | None
+    why: str
+    radius: float
+    share: float
+    draws: int
+    seed: int
+    passes: int
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Randomisation:
+    """How alike a map and those of the same model with its weights drawn anew are, from the head down.
+
+    Attributes:
+        stages: what was drawn anew, one name a step, each step keeping the ones before; the last is the whole model.
+        similarity: Spearman correlation of |phi| with |phi| of each step; NaN where a map is constant.
+        other_class: the same with the map of another class on the untouched model; None with `why` where undefined.
+        maps: phi of the untouched model, then of each step.
+    """
+
+    method: str
+    stages: tuple[str, ...]
+    similarity: Float[np.ndarray, " l"]
+    other_class: float | None
+    why: str
+    maps: Float[np.ndarray, "l1 n"]
+    seed: int
+    passes: int
+    seconds: float
+
+    @property
+    def last(self) -> float | None:
+        """Similarity with the map of the wholly random model; None where it is undefined."""
+        return float(self.similarity[-1]) if np.isfinite(self.similarity[-1]) else None
 
 
 # --- what it costs ---------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = ["errors", "types", "registry", "keys", "settings", "inputs", "units", "encode", "explain", "measure"]
-ORDER += ["compare", "draw", "learn", "batch", "store", "runs", "manifest", "commands", "cli"]
+ORDER += ["compare", "draw", "learn", "batch", "store", "runs", "trust", "manifest", "commands", "cli"]
 OWNERS = {
     "streamlit": {"pages", "app"},
     "cv2": {"inputs", "draw"},

@@ -170,3 +170,28 @@ def test_a_real_process_explains_and_help_loads_nothing_heavy(bert: Path) -> Non
     )
     light = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert light.returncode == 0, light.stderr
+
+
+def test_an_explained_clip_is_kept_as_a_film_of_the_same_scores(tmp_path: Path) -> None:
+    import av
+
+    clip = Path(__file__).parent.parent / "assets" / "samples" / "grows.webm"
+    kept = tmp_path / "out.webm"
+    words = ("explain", "-e", "video-mini", "--video", clip, "-m", "random", "--json", "--export")
+    found = json.loads(call(*words, kept).stdout)
+    with av.open(str(kept)) as film:
+        assert film.streams.video[0].width == 256
+        assert len(list(film.decode(video=0))) == 8
+        about = json.loads({key.lower(): value for key, value in film.metadata.items()}["comment"])
+    largest = max(abs(score) for score in found["scores"])
+    assert about["method"] == "random"
+    assert about["scale"][1] == largest
+    call(*words, tmp_path / "out.gif")
+    assert (tmp_path / "out.gif").read_bytes()[:6] == b"GIF89a"
+    assert "ends in .webm or .gif" in call(*words, tmp_path / "out.mp4", code=2).stderr
+    assert "does not exist" in call(*words, tmp_path / "no" / "out.gif", code=2).stderr
+
+
+def test_a_text_is_no_film(bert: Path, tmp_path: Path) -> None:
+    words = ("explain", "-e", bert, "--text", "not bad", "--export", tmp_path / "a.gif")
+    assert "reads no clips" in call(*words, code=2).stderr

@@ -308,3 +308,72 @@ def test_a_hub_name_waits_for_a_word_a_folder_must_lie_under_a_root_and_markup_s
         assert any(said in error.value for error in app.error)
     monkeypatch.undo()
     settings.cache_clear()
+
+
+def test_a_sentence_is_read_twice_changed_and_drawn_in_other_letters():
+    app = open_page(ROOT / "pages/2_explain/words_and_pixels.py", w_variant="without_not", w_word=1)
+    assert not app.exception
+    assert not app.error
+    assert "Outside training" not in texts(app)
+    assert "4 words of 5 tokens" in texts(app)
+    assert "only 3 shifts" in texts(app), "four words are too few to tell agreement from accident"
+    answers = app.dataframe[0].value
+    assert answers["text"].tolist()[3] == "This movie is good."
+    assert answers["Text mini"].tolist() == answers["Pixel mini"].tolist() == ["negative"] * 3 + ["positive"]
+    app.select_slider(key="w_size").set_value(24).run()
+    assert not app.error
+    assert "Outside training" in texts(app)
+    app.select_slider(key="w_size").set_value(48).run()
+    assert not app.exception
+    assert any("Choose letters of at most" in error.value for error in app.error)
+
+
+def test_the_two_ways_of_reading_are_timed_when_asked():
+    app = open_page(ROOT / "pages/2_explain/words_and_pixels.py", w_input_text="praise")
+    assert app.dataframe[1].value.iloc[5].tolist() == ["Encode, median", "not measured yet", "not measured yet"]
+    app.button(key="w_measure").click().run()
+    assert not app.exception
+    assert all(cell.endswith(" ms") for cell in app.dataframe[1].value.iloc[5].tolist()[1:])
+
+
+def test_a_long_sentence_is_compared_with_its_shifts():
+    app = open_page(ROOT / "pages/2_explain/words_and_pixels.py", w_input_text="turn")
+    assert not app.exception
+    assert "accident explains." in texts(app).replace("\\", "")
+
+
+def test_a_sentence_without_a_not_says_so_in_its_row_and_when_asked_for_it():
+    app = open_page(ROOT / "pages/2_explain/words_and_pixels.py", w_input_text="praise")
+    assert "no 'not'" in app.dataframe[0].value["text"].tolist()[3]
+    app.segmented_control(key="w_variant").set_value("without_not").run()
+    assert not app.exception
+    assert any("no 'not'" in error.value for error in app.error)
+    assert len(app.dataframe) == 1, "the variants stay"
+
+
+def test_a_clip_can_be_kept_as_a_film_and_seen_over_time():
+    app = open_page(ROOT / "pages/2_explain/attribution.py", r_kind="video", r_methods=["random"], r_random_time=True)
+    assert not app.exception
+    assert not app.error
+    assert {"WebM", "GIF"} <= {button.proto.label for button in app.get("download_button")}
+    assert "strongest tubelets" in texts(app)
+    text = open_page(ROOT / "pages/2_explain/attribution.py", r_kind="text", r_methods=["random"])
+    assert not {"WebM", "GIF"} & {button.proto.label for button in text.get("download_button")}
+
+
+def test_a_size_behind_an_encoders_name_cuts_another_grid():
+    page = ROOT / "pages/2_explain/attribution.py"
+    app = open_page(page, r_kind="image", r_encoder_image="image-mini#16x48", r_methods=["random"])
+    assert not app.exception
+    assert not app.error
+    assert "y3 x11" in str(app.selectbox(key="r_unit").options)
+    app = open_page(page, r_kind="image", r_encoder_image="image-mini#17x48", r_methods=["random"])
+    assert any("multiple of 4" in error.value for error in app.error)
+
+
+def test_units_of_a_convolutional_network_are_called_cells():
+    app = open_page(ROOT / "pages/2_explain/attribution.py", r_kind="image", r_encoder_image="conv-mini")
+    assert not app.error
+    picker = app.selectbox(key="r_unit")
+    assert picker.label == "Marked cell"
+    assert "cell y0 x0" in str(picker.options)

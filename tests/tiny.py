@@ -125,9 +125,7 @@ def build(name: str, folder: Path) -> Path:
     else:
         shape, step = SHAPES[name]
         _save_model(CLASSES[family], folder, **_pixel_config(name, shape, step))
-        # ConvNeXt's own processor enlarges the shorter side and keeps the middle.
-        changes = {"size": {"shortest_edge": shape[1]}, "crop_pct": 0.875} if family == "convnext" else {}
-        save_processor(folder, family, shape[1:], **changes)
+        save_processor(folder, family, shape[1:])
     return folder
 
 
@@ -177,6 +175,19 @@ def build_towers(family: str, folder: Path) -> Path:
     )
     _save_tokenizer(family, folder)
     save_processor(folder, f"{family}_vision_model", (24, 24))
+    return folder
+
+
+def build_with(name: str, class_name: str, folder: Path, **config: Any) -> Path:
+    """The checkpoint called `name`, saved from another class of its family: one of another head, or of none."""
+    if name in TEXT:
+        own = {key: value for key, value in _text_config(name).items() if key not in ("num_labels", "id2label")}
+        _save_model(class_name, folder, **own | config)
+        _save_tokenizer(name, folder)
+    else:
+        own = _pixel_config(name, *SHAPES[name])
+        _save_model(class_name, folder, **own | config)
+        save_processor(folder, family_of(name), SHAPES[name][0][1:])
     return folder
 
 
@@ -366,6 +377,8 @@ def save_processor(folder: Path, family: str, shape: tuple[int, int], **changes:
         "image_mean": [0.485, 0.456, 0.406],
         "image_std": [0.229, 0.224, 0.225],
     }
+    if family == "convnext":  # its own processor enlarges the shorter side and keeps the middle
+        config |= {"size": {"shortest_edge": rows}, "crop_pct": 0.875}
     if family == "vjepa2":  # its processor derives the enlarging from the square that it cuts out
         config |= {"video_processor_type": config.pop("image_processor_type"), "do_center_crop": True}
         config |= {"crop_size": {"height": rows, "width": columns}, "size": {"shortest_edge": rows * 256 // 224}}
@@ -500,7 +513,6 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], tuple[str, ...]]] = {
     "no family": ("bert", _edit_config(model_type=None), ("not declared", "bert")),
     "family and class differ": ("bert", _edit_config(model_type="electra"), ("electra", "BertFor", "do not match")),
     "unknown class": ("bert", _edit_config(architectures=["MyBert"]), ("MyBert", "does not have")),
-    "no class": ("bert", _edit_config(architectures=None), ("does not have",)),
     "no classifier weights": ("bert", _without_classifier, ("classifier.weight", "random", "Save")),
     "other width": ("bert", _edit_config(intermediate_size=48), ("another size", "intermediate")),
     "odd heads": ("bert", _edit_config(num_attention_heads=5), ("do not load",)),

@@ -23,6 +23,7 @@ def bench(
     budget_s: Annotated[float, typer.Option(min=0.01, help="seconds of timing one point")] = 1.0,
     save: Annotated[Path | None, typer.Option(help="append the records to this file, one line of JSON each")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the records on stdout, one line of JSON each")] = False,
+    follow: Annotated[Path | None, typer.Option("--progress", help="keep in this file, as JSON, how far it is")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16")] = None,
 ) -> None:
@@ -44,7 +45,7 @@ def bench(
         for name in SUITES if suite == EVERYTHING else (suite,):
             if not as_json:
                 say(f"{name}: {SUITES[name].title}")
-            with progress() as tell:
+            with progress(follow) as tell:
                 for record in run(name, loaded, budget_s, tell):
                     if save is not None:
                         records.write(save, [record])

@@ -55,11 +55,13 @@ def in_words() -> Iterator[None]:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[int, int], None]]:
-    """Share done and time left on one line of stderr, when somebody is looking."""
+def progress(file: Path | None = None) -> Iterator[Callable[[int, int], None]]:
+    """Share done and time left on one line of stderr, when somebody is looking; as JSON in a file, when asked."""
     start, shown = perf_counter(), sys.stderr.isatty()
 
     def tell(done: int, total: int) -> None:
+        if file is not None:
+            file.write_text(json.dumps({"done": done, "total": total}), encoding="utf-8")
         if shown and total:
             left_s = (perf_counter() - start) * (total - done) / done if done else 0.0
             typer.echo(f"\r{done / total:4.0%}, {left_s:.0f} s left ", nl=False, err=True)

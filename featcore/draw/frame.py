@@ -71,6 +71,20 @@ def fragments(
     return finish(figure, say(clip, units, scores, which, name), table(units, scores, which, name))
 
 
+def markable(
+    clip: Clip, units: Units, frame: int = 0, selected: Sequence[int] | None = None, height: int = 400
+) -> "Picture":
+    """One frame with the borders of its units, on which a box can be drawn by dragging; `selected` have an outline."""
+    figure = fragments(clip, units, frame=frame, selected=selected, height=height)
+    figure.update_layout(
+        dragmode="select",
+        newselection={"line": {"color": ACCENT, "width": 2, "dash": "solid"}},
+        activeselection={"fillcolor": ACCENT, "opacity": 0.12},
+    )
+    figure.alt += f" {len(chosen(selected))} of them are marked."
+    return figure
+
+
 def say(clip: Clip, units: Units, scores: np.ndarray | None, which: np.ndarray, name: str) -> str:
     """The figure in two sentences."""
     text = f"{clip.name}, cut into {len(which)} {plural(units.kind, len(which))}."

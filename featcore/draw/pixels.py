@@ -1,14 +1,13 @@
-"""Frames become bytes: small pictures for figures, blended pixels and clips for exports."""
+"""Frames become bytes: small pictures for figures, and blended pixels for exports."""
 
 import base64
 import io
-from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from featcore.draw.scale import Scale, blend
-from featcore.types import Clip, Units
+from featcore.types import Units
 
 Edges = Float[np.ndarray, " edges"]
 
@@ -98,41 +97,6 @@ def overlay_pixels(
     at: int = 0,
 ) -> UInt8[np.ndarray, "y x 3"]:
     """The frame in its own resolution under blocks of colour; `at` is its place in the clip."""
-    return blend(frame, scale.rgba(pick(scores, unit_map(units, at, frame.shape[:2])), opacity))
-
-
-def clip_webm(
-    clip: Clip,
-    units: Units | None = None,
-    scores: Float[np.ndarray, " n"] | None = None,
-    scale: Scale | None = None,
-    opacity: float = 0.6,
-) -> bytes:
-    """The clip as a VP8 file that browsers play, with its own frame times; with scores as blocks of colour on it.
-
-    One scale for the whole clip. Sides are cut to even numbers of pixels, as the codec needs.
-    """
-    import av
-
-    if units is not None and scores is not None and scale is None:
-        scale = Scale.of(scores, bool((np.asarray(scores) < 0).any()))
-    rows, columns = (max(2, side - side % 2) for side in clip.frames.shape[1:3])
-    # Milliseconds, each later than the one before: a repeated frame may carry a repeated time.
-    stamps = np.rint((clip.times_s - clip.times_s[0]) * 1000).astype(int)
-    stamps = np.maximum.accumulate(stamps - np.arange(len(stamps))) + np.arange(len(stamps))
-    usual = int(np.median(np.diff(stamps))) if len(stamps) > 1 else 2000
-    out = io.BytesIO()
-    with av.open(out, "w", format="webm") as container:
-        stream = container.add_stream("libvpx", rate=max(1, round(1000 / max(usual, 1))))
-        stream.width, stream.height, stream.pix_fmt = columns, rows, "yuv420p"
-        stream.bit_rate = 4_000_000
-        stream.codec_context.time_base = Fraction(1, 1000)
-        for at, (frame, stamp) in enumerate(zip(clip.frames, stamps, strict=True)):
-            if units is not None and scores is not None and scale is not None:
-                frame = overlay_pixels(frame, units, scores, scale, opacity, at)
-            pixels = np.pad(frame, ((0, frame.shape[0] == 1), (0, frame.shape[1] == 1), (0, 0)), mode="edge")
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:rows, :columns]), format="rgb24")
-            picture.pts, picture.time_base = int(stamp), Fraction(1, 1000)
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode())
-    return out.getvalue()
+    # A colour a unit, not a pixel; the last row is for pixels in no unit, whose index is -1.
+    colours = np.vstack([scale.rgba(np.asarray(scores, float), opacity), np.zeros(4)]).astype(np.float32)
+    return blend(frame, colours[unit_map(units, at, frame.shape[:2])])

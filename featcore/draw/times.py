@@ -1,11 +1,11 @@
 """What happens when: time slots, scores over time, and which frames of a file were used."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from featcore.draw.meta import bare, canvas, escape, finish, number, plural, ruled, titled
+from featcore.draw.meta import CLEAR, bare, canvas, escape, finish, number, plural, ruled, titled
 from featcore.draw.pixels import at_frame
 from featcore.draw.scale import CATEGORIES, QUIET, Scale
 from featcore.types import Timeline, Units
@@ -29,37 +29,52 @@ def spell(span: Int[np.ndarray, " 2"], slot: int, time_s: float) -> str:
     return f"{'frame' if stop - start == 1 else 'frames'} {names} · slot {slot} · {time_s:.2f} s"
 
 
-def profile(units: Units, scores: Float[np.ndarray, " n"], name: str = "score", height: int = 220) -> "Picture":
-    """The sum of the scores of each time slot; customdata[0] is the slot."""
+def profile(units: Units, scores: Float[np.ndarray, " n"], name: str = "score", height: int = 240) -> "Picture":
+    """The scores of each time slot added up, with their sign as bars and without it as dots; customdata[0] is the slot.
+
+    Where both are far apart, scores for and against the target stand in the same slot.
+    """
     import plotly.graph_objects as go
 
-    spans = slots(units)
+    spans, values = slots(units), np.nan_to_num(np.asarray(scores, float))
     members = [at_frame(units, int(span[0])) for span in spans]
-    sums = np.array([float(np.nansum(np.asarray(scores)[which])) for which in members])
-    scale = Scale.of(sums, bool((np.asarray(scores) < 0).any()))
-    figure = canvas(height, 8, 8, 8, 40)
+    sums = np.array([values[which].sum() for which in members])
+    sizes = np.array([np.abs(values[which]).sum() for which in members])
+    signed = bool((values < 0).any())
+    scale = Scale.of(sums, signed)
+    figure = canvas(height, 8, 8, 8, 70 if signed else 40)
+    told = [
+        f"<b>slot {slot}</b> · frames {span[0]}–{span[1] - 1}<br>sum {number(total)}, without sign {number(size)}<br>"
+        f"mean {number(total / max(len(which), 1))} over {len(which)} {plural(units.kind, len(which))}"
+        for slot, (span, total, size, which) in enumerate(zip(spans, sums, sizes, members, strict=True))
+    ]
+    common: Any = {"customdata": [[slot] for slot in range(len(spans))], "hovertext": told}
+    common |= {"hovertemplate": "%{hovertext}<extra></extra>", "x": list(range(len(spans)))}
     figure.add_trace(
         go.Bar(
-            x=list(range(len(spans))),
             y=sums.tolist(),
+            name="sum",
             marker={"color": [scale.css(value, 0.85) for value in sums], "line": {"color": QUIET, "width": 1}},
-            customdata=[[slot] for slot in range(len(spans))],
-            hovertext=[
-                f"<b>slot {slot}</b> · frames {span[0]}–{span[1] - 1}<br>sum {number(total)}, "
-                f"mean {number(total / max(len(which), 1))} over {len(which)} {plural(units.kind, len(which))}"
-                for slot, (span, total, which) in enumerate(zip(spans, sums, members, strict=True))
-            ],
-            hovertemplate="%{hovertext}<extra></extra>",
             unselected={"marker": {"opacity": 0.5}},
+            **common,
         )
     )
+    if signed:  # otherwise both are the same
+        dots = go.Scatter(y=sizes.tolist(), name="sum without sign", mode="lines+markers", **common)
+        dots.update(line={"color": CATEGORIES[4], "width": 2, "dash": "dot"}, marker={"size": 7})
+        figure.add_trace(dots)
+        below = {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom", "bgcolor": CLEAR}
+        figure.update_layout(showlegend=True, legend=below)
     figure.update_layout(
         xaxis=ruled(title=titled("time slot"), showgrid=False, dtick=1 if len(spans) <= 16 else None),
         yaxis=ruled(title=titled(f"sum of {escape(name)}"), zeroline=True, zerolinecolor=QUIET, nticks=5),
     )
-    text = f"Sum of {name} over {len(spans)} time slots; the largest is {number(sums.max())} in slot {sums.argmax()}."
-    columns = {"slot": np.arange(len(spans)), "first_frame": spans[:, 0], "last_frame": spans[:, 1] - 1, "sum": sums}
-    return finish(figure, text, columns)
+    text = (
+        f"Sum of {name} over {len(spans)} time slots; the largest is {number(sums.max())} in slot {sums.argmax()}. "
+        f"Without sign the largest is {number(sizes.max())} in slot {sizes.argmax()}."
+    )
+    columns = {"slot": np.arange(len(spans)), "first_frame": spans[:, 0], "last_frame": spans[:, 1] - 1}
+    return finish(figure, text, columns | {"sum": sums, "sum_without_sign": sizes})
 
 
 def timeline(timeline: Timeline) -> "Picture":

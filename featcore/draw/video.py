@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from featcore.draw import overlay
 from featcore.draw.frame import say, table
-from featcore.draw.meta import TALL_KEY_PX, add_key, canvas, chosen, escape, finish, in_template
+from featcore.draw.meta import TALL_KEY_PX, add_key, canvas, chosen, escape, finish, in_template, number
 from featcore.draw.pixels import at_frame, jpeg, lattice, mute, overlay_pixels, pick, unit_map
 from featcore.draw.scale import ACCENT, CATEGORIES, QUIET, Scale
 from featcore.draw.times import slots, spell
@@ -241,3 +241,89 @@ def filmstrip(
     everything = np.arange(len(units))
     text = f"{len(spans)} time slots side by side. {say(clip, units, scores, everything, name)}"
     return finish(figure, text, table(units, scores, everything, name))
+
+
+def strongest(
+    clip: Clip,
+    units: Units,
+    scores: Float[np.ndarray, " n"],
+    scale: Scale | None = None,
+    most: int = 8,
+    selected: int | Sequence[int] | None = None,
+    opacity: float = 0.6,
+    name: str = "score",
+    per_row: int = 4,
+    width: int = 480,
+) -> "Picture":
+    """The `most` strongest fragments by absolute score, one tile each: its middle frame with its box, score and time.
+
+    On the scale of all scores; a tie goes to the earlier fragment. As high as it needs to be where it is `width` pixels
+    wide. customdata[0] is the unit.
+    """
+    import plotly.graph_objects as go
+
+    scale = ranged(scores, scale)
+    values = np.asarray(scores, float)
+    which = np.argsort(-np.abs(np.nan_to_num(values)), kind="stable")[:most]
+    rows, columns = clip.frames.shape[1:3]
+    gap, label = round(0.04 * columns), 0.16 * rows
+    per_row = min(per_row, max(len(which), 1))
+    lines = -(-max(len(which), 1) // per_row)
+    wide, high = per_row * (columns + gap) - gap, lines * (rows + label) + gap
+    figure = canvas(round(width * high / wide) + TALL_KEY_PX + 8, 4, 4, TALL_KEY_PX + 4, 4)
+    marks: tuple[list, list, list, list] = ([], [], [], [])
+    words: tuple[list, list, list] = ([], [], [])
+    outline: overlay.Line = ([], [])
+    picked: overlay.Line = ([], [])
+    times = []
+    for place, unit in enumerate(which.tolist()):
+        dx, dy = (place % per_row) * (columns + gap), (place // per_row) * (rows + label)
+        frame, start, stop = lasts(clip, units, unit)
+        times.append((start, stop))
+        alone = np.where(np.arange(len(units)) == unit, values, np.nan)
+        pixels = overlay_pixels(mute(clip.frames[frame]), units, alone, scale, opacity, frame)
+        for line, shown in ((outline, True), (picked, unit in chosen(selected))):
+            part = outlined(units, unit, frame, (rows, columns)) if shown else ([], [])
+            for into, values_of, shift in zip(line, part, (dx, dy), strict=True):
+                into.extend(None if value is None else value + shift for value in values_of)
+        tile = overlay.picture(pixels, max(64, round(1600 / per_row)), 75)
+        tile.update(x0=tile.x0 + dx, y0=tile.y0 + dy)
+        figure.add_trace(tile)
+        words[0].append(dx)
+        words[1].append(dy + rows)
+        words[2].append(f"{number(values[unit])} · {start:.2f}–{stop:.2f} s")
+        told = f"<b>{place + 1}. {escape(units.labels[unit])}</b><br>{overlay.describe(units, unit, scores, name)}"
+        for column, value in zip(marks, (dx + columns / 2, dy + rows / 2, unit, told), strict=True):
+            column.append(value)
+    for line, colour in ((outline, "rgba(255,255,255,0.85)"), (picked, ACCENT)):
+        if line[0]:
+            figure.add_traces(overlay.two_lines(line, colour=colour))
+    under = go.Scatter(x=words[0], y=words[1], text=words[2], mode="text", textposition="bottom right")
+    under.update(hoverinfo="skip", cliponaxis=False, textfont={"size": 12})
+    figure.add_trace(under)
+    figure.add_trace(overlay.markers(np.array(marks[0]), np.array(marks[1]), np.array(marks[2], int), marks[3]))
+    overlay.fit(figure, high, wide)
+    add_key(figure, scale, name, opacity)
+    first = f": {units.labels[which[0]]} with {number(values[which[0]])}" if len(which) else ""
+    columns_of = table(units, scores, which, name)
+    columns_of |= {"start_s": [start for start, _ in times], "stop_s": [stop for _, stop in times]}
+    return finish(figure, f"The {len(which)} strongest {units.kind}s of {len(units)} by {name}{first}.", columns_of)
+
+
+def outlined(units: Units, unit: int, frame: int, shape: tuple[int, int]) -> overlay.Line:
+    """The outline of one unit in a frame."""
+    if units.regions is None:
+        return overlay.boxes(units, [unit])
+    return overlay.contours(np.where(unit_map(units, frame, shape) == unit, 0, -1))
+
+
+def lasts(clip: Clip, units: Units, unit: int) -> tuple[int, float, float]:
+    """The middle frame of a unit, and from when to when it lasts, in seconds; a frame lasts until the next one."""
+    if units.regions is not None:
+        frames = np.flatnonzero((units.regions == unit).any((1, 2)))
+        first, stop = (int(frames[0]), int(frames[-1]) + 1) if len(frames) else (0, 1)
+    else:
+        first, stop = units.extents[unit, 0].tolist()
+    usual = float(np.median(np.diff(clip.times_s))) if len(clip.times_s) > 1 else 0.0
+    until = float(clip.times_s[stop]) if stop < len(clip.times_s) else float(clip.times_s[-1]) + usual
+    return (first + stop - 1) // 2, float(clip.times_s[first]), until

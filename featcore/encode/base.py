@@ -88,8 +88,12 @@ class Encoder:
         with self.lock:
             return self.loader.prepare(source, digest(source.key, self.card.name, self.card.weights_sha256))
 
-    def encode(self, sample: Sample, attention: bool = True) -> Encoding:
-        """One forward pass: hidden states, logits and, with eager attention, the attention of every layer and head."""
+    def encode(self, sample: Sample, attention: bool = True, embedded: Tensor | None = None) -> Encoding:
+        """One forward pass: hidden states, logits and, with eager attention, the attention of every layer and head.
+
+        Args:
+            embedded: a unit embedding, Tensor[1 m d], that stands in for the sample's own.
+        """
         attends = "attention" in self.card.provides
         kind, asked = self._kind("eager" if attention else "sdpa"), {"output_attentions": attention} if attends else {}
         spatial = attention and self.layout.attention == "spatial"
@@ -99,7 +103,8 @@ class Encoder:
             asking(self.model, self._probes) as weights,
             over_time(self.model, spatial) as times,
         ):
-            output = self.model(**self.tensors(sample), output_hidden_states=True, **asked)
+            given = {**self.tensors(sample), "output_hidden_states": True, **asked}
+            output = self.model(**given) if embedded is None else self.stem.run(given, embedded.to(self.dtype))
         maps = None
         if attention and attends:
             # An empty tuple is what fused attention returns without a word; believing it would draw an empty picture.
@@ -209,8 +214,8 @@ class Encoder:
             raise NotDefined(f"'{self.card.name}' has no baseline '{kind}'. Known: {', '.join(known)}.")
         return kind
 
-    def tensors(self, sample: Sample) -> dict[str, Tensor]:
-        """The sample's tensors on the encoder's device, floats in its number format."""
+    def tensors(self, sample: Sample) -> dict[str, Any]:
+        """What the model's forward gets: the sample's tensors on the encoder's device, floats in its number format."""
         return {name: self._move(value) for name, value in sample.tensors.items()}
 
     @contextmanager
@@ -244,7 +249,9 @@ class Encoder:
             machine=describe(self.device),
         )
 
-    def _move(self, value: Tensor) -> Tensor:
+    def _move(self, value: Any) -> Any:
+        if not isinstance(value, Tensor):  # an option of the model's forward
+            return value
         return value.to(self.device, self.dtype) if value.is_floating_point() else value.to(self.device)
 
     def _embed(self, value: Tensor) -> Tensor:
@@ -282,7 +289,10 @@ class Encoder:
     def _run(self, sample: Sample, embedded: Float[Tensor, "b m d"], attention: str = "sdpa", **asked: Any) -> Any:
         """The model's answer to unit embeddings that stand in for the sample's own."""
         batch = len(embedded)
-        tensors = {name: value.expand(batch, *value.shape[1:]) for name, value in self.tensors(sample).items()}
+        tensors = {
+            name: value.expand(batch, *value.shape[1:]) if isinstance(value, Tensor) else value
+            for name, value in self.tensors(sample).items()
+        }
         with self.running(attention):
             return self.stem.run({**tensors, **asked}, embedded.to(self.dtype))
 

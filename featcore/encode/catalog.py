@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from featcore.encode.layouts import layout_of
-from featcore.encode.towers import of_tower, split, weights_of
+from featcore.encode.names import Asked, parse
+from featcore.encode.towers import of_tower, weights_of
 from featcore.errors import LoadError, UnknownName
 from featcore.keys import file_digest
 from featcore.settings import settings
@@ -20,10 +21,22 @@ if TYPE_CHECKING:
 EMBEDDED = ("text-mini", "image-mini", "video-mini", "conv-mini", "pixel-mini", "text-mini-b", "video-mini-t1")
 _LOG = logging.getLogger(__name__)
 _PLAIN = re.compile(r"\w[\w.-]*")
-_CLASSIFIERS = ("SequenceClassification", "ImageClassification", "VideoClassification")
+_CLASSIFIERS = (
+    *("SequenceClassification", "ImageClassification", "VideoClassification"),
+    "ImageClassificationWithTeacher",  # DeiT: the mean of two classifiers
+)
 _SPEAKERS = ("ForCausalLM", "LMHeadModel")  # the next token is their class
-# What batch norm has counted is stored beside the parameters and is none.
-_COUNTED = ("running_mean", "running_var", "num_batches_tracked")
+# What is stored beside the parameters and is none: what batch norm has counted, and tables that old versions of
+# transformers wrote down though they follow from the config.
+_BUFFERS = (
+    *("running_mean", "running_var", "num_batches_tracked"),
+    *(".position_ids", ".inv_freq", ".attn.bias", ".attn.masked_bias"),
+)
+# How the names of an encoder's weights begin in a checkpoint that has a head beside it, where not by its family.
+_INSIDE = {
+    **{"xlm-roberta": "roberta", "deberta-v2": "deberta", "gpt2": "transformer"},
+    **dict.fromkeys(("modernbert", "llama", "qwen2"), "model"),
+}
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
 
@@ -48,21 +61,25 @@ def _kept_card(folder: Path) -> Card | None:
         return None
 
 
-def load(name: str, device: str | None = None, dtype: str | None = None) -> "Encoder":
+def load(
+    name: str, device: str | None = None, dtype: str | None = None, size: tuple[int, int] | None = None
+) -> "Encoder":
     """Load an encoder by name.
 
     Args:
         name: an embedded encoder ("text-mini"), a folder with config and safetensors, or a hub id ("org/model"); with
-            "#text" or "#image" one tower of a checkpoint that has two.
+            "#text" or "#image" one tower of a checkpoint that has two, with "#224x320" behind it at another size.
         device, dtype: as in the settings unless given.
+        size: rows and columns of the pictures that the model gets, if not those of the checkpoint. The whole picture
+            is scaled to it, nothing is cropped, and the name of the encoder states it.
 
     Raises:
         UnknownName, LoadError: nothing of that name, or a checkpoint that cannot be used; nothing stays loaded.
     """
     from featcore.encode.loading import load_folder
 
-    checkpoint, tower = split(name)
-    return load_folder(folder_of(checkpoint), device, dtype, tower)
+    asked = parse(name)
+    return load_folder(folder_of(asked.checkpoint), device, dtype, asked.tower, size or asked.size)
 
 
 def folder_of(name: str) -> Path:
@@ -118,8 +135,11 @@ def folders() -> list[Path]:
     return [path.parent for root in settings().roots for path in sorted(root.glob("*/config.json"))]
 
 
-def card_of(folder: Path, tower: str = "") -> Card:
+def card_of(folder: Path, tower: str = "", size: tuple[int, int] | None = None) -> Card:
     """Read what a folder holds from its config and the header of its weights; cached by file time and size.
+
+    Args:
+        size: rows and columns of the pictures that the model gets, if not those of the checkpoint.
 
     Raises:
         LoadError: the folder is no Hugging Face checkpoint with safetensors, or of a family nobody declared.
@@ -133,13 +153,14 @@ def card_of(folder: Path, tower: str = "") -> Card:
             raise LoadError(f"'{folder.name}' has no {needed.name}.{pickled} Save the checkpoint with safetensors.")
     refuse_code(folder)
     stamps = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in (config, weights))
-    return _read_card(folder, tower, stamps)
+    return _read_card(Asked(str(folder), tower, size), stamps)
 
 
 @lru_cache(maxsize=64)
-def _read_card(folder: Path, tower: str, stamps: tuple) -> Card:
+def _read_card(asked: Asked, stamps: tuple) -> Card:
+    folder = Path(asked.checkpoint)
     try:
-        return _card(folder, tower)
+        return _card(folder, asked)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise LoadError(
             f"The config.json of '{folder.name}' holds a value that its family cannot use "
@@ -147,7 +168,7 @@ def _read_card(folder: Path, tower: str, stamps: tuple) -> Card:
         ) from error
 
 
-def _card(folder: Path, tower: str) -> Card:
+def _card(folder: Path, asked: Asked) -> Card:
     try:
         config = json.loads((folder / "config.json").read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -156,13 +177,15 @@ def _card(folder: Path, tower: str) -> Card:
         raise LoadError(
             f"The config.json of '{folder.name}' is JSON, but no object with names. Save the checkpoint anew."
         )
-    config = of_tower(config, tower, folder.name)
+    config = of_tower(config, asked.tower, folder.name)
     layout = layout_of(str(config.get("model_type", "unknown")), folder.name)
     config |= {ours: config[theirs] for theirs, ours in layout.spelled if theirs in config}
     if layout.cells or layout.any_size:  # the processor says which size they get
         config["image_size"] = _processed_size(folder)
     elif layout.modality != "text" and not ("image_size" in config and {"patch_size", "tubelet_size"} & config.keys()):
         raise LoadError(f"The config.json of '{folder.name}' lacks image_size or patch_size, so its grid is unknown.")
+    if asked.size is not None:
+        config = layout.resized(config, asked.size, folder.name)
     size = (layout.positions(config),) if layout.modality == "text" else layout.input_shape(config)
     _check_size(folder, size)
     pooling = folder / "1_Pooling" / "config.json"  # where sentence-transformers says what it reads
@@ -173,9 +196,13 @@ def _card(folder: Path, tower: str) -> Card:
     architecture = (config.get("architectures") or [""])[0]
     classifies = architecture.endswith(_CLASSIFIERS)
     speaks = architecture.endswith(_SPEAKERS)
+    begin = weights_of(asked.tower)
+    if not (classifies or speaks or layout.projected):
+        config |= {"architectures": [re.sub("For[A-Z].*", "Model", architecture)] if architecture else []}
+        begin, config["left_out"], config["pools"] = _inside(folder / "model.safetensors", layout.family)
     labels = config.get("id2label") or {str(i): f"LABEL_{i}" for i in range(config.get("num_labels", 2))}
     sha256 = file_digest(folder / "model.safetensors")
-    part = f"#{tower}" if tower else ""
+    part = asked.suffix
     return Card(
         name=(folder.name if folder.name in EMBEDDED or folder.parent == kept() else str(folder)) + part,
         title=folder.name + part if folder.parent == kept() else trained.get("title", folder.name) + part,
@@ -184,7 +211,7 @@ def _card(folder: Path, tower: str) -> Card:
         checkpoint=str(folder) + part,
         revision=sha256[:12],
         licence=trained.get("licence", "see the checkpoint's own card"),
-        parameters=count_parameters(folder / "model.safetensors", weights_of(tower)),
+        parameters=count_parameters(folder / "model.safetensors", begin),
         provides=frozenset(
             {
                 "gradient",
@@ -248,14 +275,31 @@ def _processed_size(folder: Path) -> list[int]:
 
 def count_parameters(weights: Path, begin: str = "") -> int:
     """Parameters whose names begin so, by the header of a safetensors file; no weight is read."""
+    return sum(size for name, size in _sizes(weights).items() if name.startswith(begin))
+
+
+def _inside(weights: Path, family: str) -> tuple[str, tuple[str, ...], bool]:
+    """How the names of an encoder's weights begin, what else is in the file, and whether its pooler is there.
+
+    What else is in it are heads that nobody here asks.
+    """
+    begin, names = _INSIDE.get(family, family) + ".", _sizes(weights)
+    if not any(name.startswith(begin) for name in names):
+        begin = ""
+    others = {name.partition(".")[0] for name in names if not name.startswith(begin)}
+    return begin, tuple(sorted(others)), any(name.startswith(f"{begin}pooler.") for name in names)
+
+
+def _sizes(weights: Path) -> dict[str, int]:
+    """Parameters of each tensor of a safetensors file."""
     from math import prod
 
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(weights, framework="numpy") as file:
-            names = [name for name in file.keys() if name.startswith(begin) and not name.endswith(_COUNTED)]  # noqa: SIM118
-            return sum(prod(file.get_slice(name).get_shape()) for name in names)
+            names = [name for name in file.keys() if not name.endswith(_BUFFERS)]  # noqa: SIM118
+            return {name: prod(file.get_slice(name).get_shape()) for name in names}
     except SafetensorError as error:
         raise LoadError(f"'{weights.parent.name}/{weights.name}' is damaged or cut short: {error}.") from error
 

@@ -109,7 +109,7 @@ CURATED: dict[str, Curated] = {
         ),
         (
             *("facebook/deit-base-distilled-patch16-224", "deit", "image", "155831199e645cc8ec9ace65a38ff782be6217e1"),
-            *(_APACHE, 87_338_192, _VECTOR),
+            *(_APACHE, 87_338_192, _IMAGENET),
         ),
         ("microsoft/beit-base-patch16-224", "beit", "image", UNPINNED, _APACHE, 86_530_984, _IMAGENET),
         (

@@ -17,7 +17,15 @@ WEIGHTS = "model.safetensors"
 FILES = (
     *("config.json", "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json"),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
-    *("vocab.txt", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "1_Pooling/config.json"),
+    *(
+        "vocab.txt",
+        "merges.txt",
+        "spiece.model",
+        "spm.model",
+        "sentencepiece.bpe.model",
+        "tokenizer.model",
+        "1_Pooling/config.json",
+    ),
 )
 ALTERNATIVE = "Choose an embedded encoder instead, for example 'text-mini'; it needs no network."
 _COMMIT = re.compile(r"[0-9a-f]{40}")

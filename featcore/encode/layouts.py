@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from featcore.errors import LoadError
 from featcore.types import Modality
 
-Readout = Literal["first", "last", "mean", "units", "both", "probe", "config"]
+Readout = Literal["first", "last", "mean", "units", "both", "prefix", "probe", "config"]
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Layout:
         prefix: names of the positions the model itself puts before the units (class, distillation and register
             tokens). Text families declare none: their special positions come from the tokenizer.
         readout: what the classifier reads: the first or the last position, the mean of all, the mean of the units,
-            the first beside the mean of the units ("both"), or what a learned query attends to ("probe"). "config"
-            asks the checkpoint.
+            the first beside the mean of the units ("both"), each position before the units by a classifier of its own
+            ("prefix"), or what a learned query attends to ("probe"). "config" asks the checkpoint.
         attention: which positions may see which.
         baselines: what can stand for "nothing there", the default first.
         position_offset: positions of the checkpoint's table that no token can use (RoBERTa counts from pad + 1).
@@ -36,6 +36,9 @@ class Layout:
         input_name: what the model and its processor call the pixels.
         time_fastest: neighbours in the sequence are neighbours in time, not in a row of the picture.
         square: transformers' class takes square pictures only.
+        resizes: how pictures may have another size than the checkpoint's: its table of positions is interpolated when
+            that is asked for, or positions are counted by the size that the config states. Cells and `any_size` need
+            neither.
     """
 
     family: str
@@ -54,6 +57,7 @@ class Layout:
     input_name: str = "pixel_values"
     time_fastest: bool = False
     square: bool = False
+    resizes: Literal["no", "interpolates", "stated"] = "no"
 
     def places(self, grid: tuple[int, int, int], config: dict) -> Int[np.ndarray, " n"]:
         """Where each unit, counted along t, y, x, stands in the sequence."""
@@ -75,6 +79,8 @@ class Layout:
         kind, weights = self.readout_of(config), np.zeros(length, np.float32)
         if kind == "mean":
             weights[:] = 1 / length
+        elif kind == "prefix":
+            weights[: len(self.before(config))] = 1 / len(self.before(config))
         elif kind in ("units", "both"):
             weights[positions] = 1 / len(positions)
             if kind == "both":
@@ -90,10 +96,14 @@ class Layout:
             return config["readout"]
         if self.readout != "config":
             return self.readout
+        if self.family == "deit":  # a teacher's classifier reads the distillation position beside the class position
+            return "prefix" if str(config.get("architectures")).endswith("WithTeacher']") else "first"
         if self.family == "modernbert":
             return "mean" if config.get("classifier_pooling", "cls") == "mean" else "first"
         if self.family == "vjepa2":  # its classifier has a query of its own; without one the mean is usual
             return "probe" if "classification" in str(config.get("architectures")).lower() else "mean"
+        if self.family == "videomae" and "classification" not in str(config.get("architectures")).lower():
+            return "mean"  # only a classifier reads one position of it
         mean = bool(config.get("use_mean_pooling", True))
         # VideoMAE has no class position; BEiT has one and leaves it out of its mean.
         return ("units" if self.prefix else "mean") if mean else "first"
@@ -110,6 +120,32 @@ class Layout:
         if isinstance(deep, list):  # ViViT gives all three in one
             return int(deep[0]), int(deep[1]), int(deep[2])
         return (int(deep), *_pair(config["patch_size"]))
+
+    def resized(self, config: dict, size: tuple[int, int], checkpoint: str) -> dict:
+        """The config of a checkpoint that gets pictures of other rows and columns than its own.
+
+        Raises:
+            LoadError: this family, or this checkpoint, cannot read that size.
+        """
+        if self.modality == "text":
+            raise LoadError(f"'{checkpoint}' reads text, which has no rows and columns. Leave out '#{_by(size)}'.")
+        own = _pair(config["image_size"])
+        wanted = f"'{checkpoint}' reads {_by(own)} pixels and cannot be asked for {_by(size)}"
+        if self.resizes == "no" and not (self.cells or self.any_size):
+            raise LoadError(f"{wanted}: {_FIXED[self.family]}. Leave the size out.")
+        rows, columns = self.unit_step(config)[1:]
+        if size[0] % rows or size[1] % columns:
+            near = tuple(max(1, round(side / step)) * step for side, step in zip(size, (rows, columns), strict=True))
+            raise LoadError(f"{wanted}: rows must be a multiple of {rows}, columns of {columns}. Ask for {_by(near)}.")
+        if self.square and size[0] != size[1]:
+            raise LoadError(f"{wanted}: a {self.family} takes squares only. Ask for {_by((size[0], size[0]))}.")
+        if self.resizes == "interpolates" and own[0] // rows != own[1] // columns:
+            raise LoadError(f"{wanted}: transformers interpolates the positions of square checkpoints only.")
+        if self.attention == "windowed":
+            least = int(config.get("window_size", 7)) * rows, int(config.get("window_size", 7)) * columns
+            if config.get("use_absolute_embeddings") or size[0] < least[0] or size[1] < least[1]:
+                raise LoadError(f"{wanted}: its windows need at least {_by(least)}, and no absolute positions.")
+        return config | {"image_size": list(size), "own_size": list(own)}
 
     def maps_attention(self, config: dict) -> bool:
         """Whether attention can be drawn as one map over all units: windows must not reach beyond the picture."""
@@ -161,6 +197,11 @@ class Layout:
         return int(config.get("num_frames", _FRAMES.get(self.family, 1))) if self.modality == "video" else 1
 
 
+def _by(size: tuple[int, ...]) -> str:
+    """Rows and columns as names of encoders state them: "224x320"."""
+    return "x".join(map(str, size))
+
+
 def _pair(side: int | list[int]) -> tuple[int, int]:
     """Rows and columns of a size that a config gives as one number or as two."""
     rows, columns = (side, side) if isinstance(side, int) else side
@@ -175,6 +216,13 @@ _STRIDES: dict[str, Callable[[dict], int]] = {
     "convnext": lambda c: int(c.get("patch_size", 4)) * 2 ** (len(c["hidden_sizes"]) - 1),
     "torchvision": lambda _: 32,
     "swin": lambda c: int(c.get("patch_size", 4)) * 2 ** (len(c["depths"]) - 1),
+}
+
+# Why a family reads pictures of one size only.
+_FIXED = {
+    "videomae": "its positions are counted along one grid, and on another each would stand elsewhere",
+    "vivit": "transformers interpolates its positions as those of one picture, not of a clip",
+    "timesformer": "its layers count the columns of the size in its config",
 }
 
 # Frames of a clip where a config leaves them out, as configs leave out what equals the family's default.
@@ -198,16 +246,32 @@ LAYOUTS: dict[str, Layout] = {
         Layout("gpt2", "text", readout="last", attention="causal", baselines=_CAUSAL),
         Layout("llama", "text", readout="last", attention="causal", baselines=_CAUSAL),
         Layout("qwen2", "text", readout="last", attention="causal", baselines=_CAUSAL),
-        Layout("vit", "image", prefix=("[CLS]",), baselines=_PIXELS),
-        Layout("deit", "image", prefix=("[CLS]", "[DIST]"), baselines=_PIXELS),
-        Layout("beit", "image", prefix=("[CLS]",), readout="config", baselines=_PIXELS),
+        Layout("vit", "image", prefix=("[CLS]",), baselines=_PIXELS, resizes="interpolates"),
+        Layout(
+            "deit", "image", prefix=("[CLS]", "[DIST]"), readout="config", baselines=_PIXELS, resizes="interpolates"
+        ),
+        Layout("beit", "image", prefix=("[CLS]",), readout="config", baselines=_PIXELS, resizes="interpolates"),
         Layout("dinov2", "image", prefix=("[CLS]",), readout="both", baselines=_PIXELS, any_size=True),
         # Registers stand between the class position and the patches.
         Layout("dinov2_with_registers", "image", prefix=("[CLS]",), readout="both", baselines=_PIXELS, any_size=True),
-        Layout("clip_vision_model", "image", prefix=("[CLS]",), baselines=_PIXELS[:-1], pixels=True, projected=True),
+        Layout(
+            *("clip_vision_model", "image"),
+            prefix=("[CLS]",),
+            baselines=_PIXELS[:-1],
+            pixels=True,
+            projected=True,
+            resizes="interpolates",
+        ),
         Layout("clip_text_model", "text", readout="last", attention="causal", baselines=_CAUSAL, projected=True),
         # One learned query reads the patches of a picture; a text is filled up, and its last position is read.
-        Layout("siglip_vision_model", "image", readout="probe", baselines=_PIXELS[:-1], pixels=True, projected=True),
+        Layout(
+            *("siglip_vision_model", "image"),
+            readout="probe",
+            baselines=_PIXELS[:-1],
+            pixels=True,
+            projected=True,
+            resizes="interpolates",
+        ),
         Layout("siglip_text_model", "text", readout="last", baselines=("pad", "zero"), filled=True, projected=True),
         Layout(
             *("swin", "image"),
@@ -234,6 +298,7 @@ LAYOUTS: dict[str, Layout] = {
             spelled=(("crop_size", "image_size"), ("frames_per_clip", "num_frames")),
             input_name="pixel_values_videos",
             square=True,
+            resizes="stated",
         ),
         # Attention in turn over time and over the picture; what is returned is that over the picture, frame by frame.
         Layout(

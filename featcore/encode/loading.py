@@ -1,5 +1,6 @@
 """A checkpoint folder becomes an Encoder; whatever is wrong with it is said before anything stays in memory."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,15 @@ SLACK = 2**20
 """Parameters that a config may state beyond twice those of the file: a missing classifier, a table of positions."""
 
 
-def load_folder(folder: Path, device: str | None = None, dtype: str | None = None, tower: str = "") -> Encoder:
+def load_folder(
+    folder: Path,
+    device: str | None = None,
+    dtype: str | None = None,
+    tower: str = "",
+    size: tuple[int, int] | None = None,
+) -> Encoder:
     """Load config, weights (safetensors only), and tokenizer or processor of one folder; no code from it is run."""
-    card = card_of(folder, tower)
+    card = card_of(folder, tower, size)
     layout = layout_of(card.family)
     place = pick_device(device)
     _check_sizes(folder, card)
@@ -43,6 +50,8 @@ def load_folder(folder: Path, device: str | None = None, dtype: str | None = Non
             f"The tokenizer of '{card.name}' ({type(loader.tokenizer).__name__}) does not say which characters a token "
             "stands for, so no token could be marked in the text. Save the checkpoint with a tokenizer.json."
         )
+    if isinstance(loader, TextLoader):
+        card = replace(card, baselines=loader.baselines(card.baselines))
     model = _load_model(folder, card, pick_dtype(dtype)).to(place)  # type: ignore[arg-type]
     if isinstance(loader, TextLoader) and layout.readout == "last":
         model.config.use_cache = False
@@ -102,13 +111,16 @@ def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     fuses = "attention" in card.provides and getattr(model_class, "_supports_sdpa", False)
-    attends: dict[str, Any] = {"attn_implementation": "sdpa"} if fuses else {}
+    asked: dict[str, Any] = {"attn_implementation": "sdpa"} if fuses else {}
+    layout = layout_of(card.family)
+    if "own_size" in card.config and layout.resizes == "stated":
+        asked |= {theirs: card.input_size[1] for theirs, ours in layout.spelled if ours == "image_size"}
     try:
         # The number format is explicit: "auto" would compute in whatever the file happens to be stored in.
         loaded: Any = model_class.from_pretrained(
             str(folder),
             dtype=dtype,
-            **attends,
+            **asked,
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
@@ -118,6 +130,8 @@ def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel
     except BROKEN as error:
         raise LoadError(f"The weights of '{card.name}' do not load: {error}") from error
     model, report = loaded
+    if "logits" not in card.provides and _unread(report["missing_keys"]):
+        model.pooler, report["missing_keys"] = None, ()  # nobody here reads what it would give
     if report["missing_keys"] or report["mismatched_keys"]:
         missing = sorted(map(str, {*report["missing_keys"], *report["mismatched_keys"]}))
         raise LoadError(
@@ -127,13 +141,31 @@ def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel
     return model
 
 
+def _unread(missing: Collection[str]) -> bool:
+    """Whether only a pooler is missing, as where a checkpoint was trained without one."""
+    return bool(missing) and all(name.startswith("pooler.") for name in missing)
+
+
 def _model_class(card: Card) -> type[PreTrainedModel]:
-    """The transformers class that the config names, if it is a model of the family that the config names."""
-    architecture = (card.config.get("architectures") or [""])[0]
+    """The transformers class that is loaded: that of the config where it answers with classes, else its bare encoder.
+
+    Raises:
+        LoadError: the config names no class of transformers, or one of another family.
+    """
     if card.family == "torchvision":
         from featcore.encode.tv import TorchvisionForImageClassification
 
         return TorchvisionForImageClassification
+    heads = "logits" in card.provides or layout_of(card.family).projected
+    named = _named_class(card) if heads or card.config.get("architectures") else None
+    if heads and named:
+        return named
+    bare: Any = transformers.MODEL_MAPPING[transformers.CONFIG_MAPPING[card.family]]
+    return bare
+
+
+def _named_class(card: Card) -> type[PreTrainedModel]:
+    architecture = (card.config.get("architectures") or [""])[0]
     found = getattr(transformers, architecture, None)
     if not (isinstance(found, type) and issubclass(found, PreTrainedModel)):
         raise LoadError(f"'{card.name}' wants the class '{architecture}', which transformers does not have.")

@@ -1,5 +1,6 @@
 """The text loader: a Text becomes token ids, with the tokenizer's own encoding and nothing rewritten."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -10,29 +11,27 @@ from featcore.errors import CutError, LoadError, NotDefined
 from featcore.types import Sample, Source, Text
 from featcore.units.tokens import tokenize, units_of
 
-VOCABULARIES = (
-    "tokenizer.json",
-    "vocab.txt",
-    "vocab.json",
-    "tokenizer.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-)
+_SENTENCEPIECE = ("tokenizer.model", "spiece.model", "spm.model", "sentencepiece.bpe.model")
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", *_SENTENCEPIECE)
+_SIGNS = {"mask": "mask_token_id", "pad": "pad_token_id", "eos": "eos_token_id"}
 
 
 class TextLoader:
     """Cuts and embeds text for one checkpoint folder."""
 
     def __init__(self, folder: str, config: dict, layout: Layout, card_name: str) -> None:
-        # Without a vocabulary transformers builds a tokenizer that knows five tokens, and says nothing.
-        if not any((Path(folder) / name).is_file() for name in VOCABULARIES):
-            raise LoadError(f"'{card_name}' has no tokenizer: none of {', '.join(VOCABULARIES)} is in the folder.")
+        _check_files(Path(folder), card_name)
         try:
             self.tokenizer = _tokenizer(folder)
-        except (OSError, ValueError, KeyError, ImportError) as error:
+        except Exception as error:  # the library tokenizers raises Exception itself
             raise LoadError(f"'{card_name}' has no tokenizer that loads: {error}") from error
+        if not set(self.tokenizer.get_vocab()) - set(self.tokenizer.all_special_tokens):
+            raise LoadError(
+                f"The tokenizer of '{card_name}' ({type(self.tokenizer).__name__}) found no vocabulary in "
+                f"{', '.join(_found(Path(folder)))}. Save the checkpoint with a tokenizer.json."
+            )
         self.max_positions = min(self.tokenizer.model_max_length, layout.positions(config))
-        self.card_name, self.filled = card_name, layout.filled
+        self.card_name, self.filled, self.table = card_name, layout.filled, int(config["vocab_size"])
 
     def prepare(self, source: Source, key: str) -> Sample:
         """Token ids of one text, truncated to what the checkpoint can see; what was left out is counted."""
@@ -51,6 +50,11 @@ class TextLoader:
             return_tensors="pt",
         )
         assert encoded["input_ids"][0].tolist() == tokens.ids.tolist()
+        if (highest := int(tokens.ids.max())) >= self.table:
+            raise CutError(
+                f"The tokenizer of '{self.card_name}' gives '{tokens.strings[int(tokens.ids.argmax())]}' the number "
+                f"{highest}; the model knows {self.table} tokens. The checkpoint's two files disagree."
+            )
         unknown = int((tokens.unknown & ~tokens.special).sum())
         notes = []
         if unknown:
@@ -77,14 +81,19 @@ class TextLoader:
         """The spelling of every id that a language model can answer with."""
         return tuple(str(token) for token in self.tokenizer.convert_ids_to_tokens(list(range(size))))
 
+    def baselines(self, declared: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the family's baselines whose token this tokenizer has."""
+        return tuple(
+            kind for kind in declared if kind not in _SIGNS or getattr(self.tokenizer, _SIGNS[kind]) is not None
+        )
+
     def blank(self, sample: Sample, kind: str) -> torch.Tensor:
         """Int[1 s]: the ids with every unit replaced by the mask or padding token; special positions stay.
 
         Raises:
             NotDefined: the tokenizer has no such token.
         """
-        tokens = {"mask": "mask_token_id", "pad": "pad_token_id", "eos": "eos_token_id"}
-        token = getattr(self.tokenizer, tokens[kind])
+        token = getattr(self.tokenizer, _SIGNS[kind])
         if token is None:
             raise NotDefined(f"'{self.card_name}' has no {kind} token. Choose another baseline, for example 'zero'.")
         ids = sample.tensors["input_ids"].clone()
@@ -92,18 +101,38 @@ class TextLoader:
         return ids
 
 
+def _found(folder: Path) -> list[str]:
+    return [name for name in VOCABULARIES if (folder / name).is_file()]
+
+
+def _check_files(folder: Path, card_name: str) -> None:
+    """Refuse a folder whose vocabulary is missing or cannot be read: transformers would build a tokenizer that knows
+    five tokens or single characters, and say nothing."""
+    found, save = _found(folder), "Save the checkpoint with a tokenizer.json."
+    if not found:
+        raise LoadError(f"'{card_name}' has no tokenizer: none of {', '.join(VOCABULARIES)} is in the folder.")
+    if found == ["vocab.json"] and not (folder / "merges.txt").is_file():
+        raise LoadError(f"'{card_name}' has a vocab.json, but no merges.txt that says how its tokens are put together.")
+    if set(found) <= set(_SENTENCEPIECE) and find_spec("sentencepiece") is None:
+        raise LoadError(
+            f"The tokenizer of '{card_name}' is a sentencepiece model ({found[0]}), and the library that reads it is "
+            f"not installed. Run 'pip install sentencepiece' and start again. Or: {save}"
+        )
+
+
 def _tokenizer(folder: str) -> PreTrainedTokenizerBase:
-    """The folder's tokenizer; where its own class does not say where tokens lie, the same vocabulary in one that does.
+    """The folder's tokenizer; the same vocabulary in a plain class where its own does not load, or does not say where
+    tokens lie.
 
     SigLIP names a class of sentencepiece and brings a tokenizer.json beside it.
     """
     same = Path(folder) / "tokenizer.json"
     try:
         own = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except ImportError:
+    except Exception as error:  # the library tokenizers raises Exception itself
         if not same.is_file():
-            raise
-        own = None  # its class needs a library that is not here
+            raise error
+        own = None
     if same.is_file() and not getattr(own, "is_fast", False):
         return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     assert own is not None

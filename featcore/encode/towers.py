@@ -4,7 +4,6 @@ from typing import Any
 
 from featcore.errors import LoadError
 
-TOWERS = ("text", "image")
 _NESTED = {"text": "text_config", "image": "vision_config"}
 # Family of the whole checkpoint to the classes of transformers that load one tower of it.
 _CLASSES = {
@@ -12,12 +11,6 @@ _CLASSES = {
     "siglip": {"text": "SiglipTextModel", "image": "SiglipVisionModel"},
 }
 _WEIGHTS = {"text": "text_", "image": "vis"}
-
-
-def split(name: str) -> tuple[str, str]:
-    """A checkpoint's name and the tower asked for: "folder#image" is its picture tower; without one the tower is ""."""
-    checkpoint, _, tower = name.rpartition("#")
-    return (checkpoint, tower) if checkpoint and tower in TOWERS else (name, "")
 
 
 def has_two(config: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -22,7 +22,10 @@ _TOLD = threading.local()
 
 @contextmanager
 def telling(tell: Callable[[str], None]) -> Iterator[None]:
-    """Within this block `tell` gets a sentence when this thread has to wait for a device, and "" when it goes on."""
+    """Within this block `tell` gets a sentence when this thread has to wait for a device, and "" when it goes on.
+
+    It may raise to stop: the turn is then not taken.
+    """
     before = getattr(_TOLD, "tell", None)
     _TOLD.tell = tell
     try:
@@ -41,14 +44,19 @@ class Turn:
 
     def acquire(self, timeout: float = -1) -> bool:
         """Take the turn; the sentence goes to whoever listens by `telling` if that means waiting."""
-        if not self._lock.acquire(blocking=False):
+        waited = not self._lock.acquire(blocking=False)
+        if waited:
             self._say(self.timing)
             if not self._lock.acquire(timeout=timeout):
                 return False
-            self._say(None)
         self._depth += 1
-        if self._depth == 1:
-            self._share(alone=False)
+        with ExitStack() as undone:  # who is told may raise, to stop: then the turn is nobody's
+            undone.callback(self.release)
+            if waited:
+                self._say(None)
+            if self._depth == 1:
+                self._share(alone=False)
+            undone.pop_all()
         return True
 
     def release(self) -> None:
@@ -72,9 +80,9 @@ class Turn:
         with self:
             before = self.timing
             self.timing = before or what
-            if not before:
-                self._share(alone=True)
             try:
+                if not before:
+                    self._share(alone=True)
                 yield
             finally:
                 self.timing = before

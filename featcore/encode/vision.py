@@ -1,13 +1,17 @@
 """The vision loader: a Clip becomes normalised pixels, and the model's grid is mapped back onto the clip."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import torch
 from torchvision.transforms.functional import gaussian_blur
-from transformers import AutoImageProcessor, AutoVideoProcessor
+from transformers import AutoImageProcessor, AutoVideoProcessor, ViTImageProcessor
+from transformers.image_utils import SizeDict
 
 from featcore.encode.layouts import Layout
 from featcore.errors import CutError, LoadError
-from featcore.types import Clip, Sample, Source
+from featcore.types import CELL, Clip, Sample, Source
 from featcore.units.grid import place_grid
 
 _DIVIDED = "divided_space_time"
@@ -30,6 +34,13 @@ class VisionLoader:
         if layout.square and len(set(layout.input_shape(config)[1:])) > 1:
             raise LoadError(f"'{card_name}' sees {config['image_size']} pixels; a {layout.family} takes squares only.")
         self.shape, self.step = layout.input_shape(config), layout.unit_step(config)
+        # Keyword arguments of the model beside the pixels.
+        self.options: dict[str, Any] = {}
+        if "own_size" in config:
+            self.processor = _squashing(self.processor, self.shape[1:])
+            self.options |= {"interpolate_pos_encoding": True} if layout.resizes == "interpolates" else {}
+        if layout.family == "vjepa2" and "left_out" in config:  # what it predicts of hidden parts is not asked
+            self.options |= {"skip_predictor": True}
 
     @property
     def grid(self) -> tuple[int, int, int]:
@@ -59,6 +70,8 @@ class VisionLoader:
             )
         box = self.seen(source)
         units = place_grid(source.frames.shape[:3], self.grid, box)
+        if self.layout.cells:
+            units = replace(units, labels=tuple(CELL + label for label in units.labels))
         rows, positions = np.arange(len(units)), self.layout.places(self.grid, self.config)
         return Sample(
             key=key,
@@ -66,7 +79,7 @@ class VisionLoader:
             positions=positions,
             rows=rows,
             sequence=(*self.before, *(units.labels[unit] for unit in positions.argsort())),
-            tensors={self.layout.input_name: pixels},
+            tensors={self.layout.input_name: pixels, **self.options},
             source=source,
             notes=self._notes(source, box),
         )
@@ -119,7 +132,25 @@ class VisionLoader:
         if (box[1], box[2]) != ((0, height), (0, width)):
             cut = 1 - (box[1][1] - box[1][0]) * (box[2][1] - box[2][0]) / (height * width)
             notes.append(f"{cut:.0%} of the picture lies outside the centre crop and is not seen by the model.")
+        if "own_size" in self.config:
+            rows, columns = self.config["own_size"]
+            how = ", so its positions are interpolated" if "interpolate_pos_encoding" in self.options else ""
+            notes.append(f"The checkpoint's own size is {columns}x{rows}; this one was asked for{how}.")
         return tuple(notes)
+
+
+def _squashing(processor: Any, size: tuple[int, ...]) -> Any:
+    """A processor that scales the whole picture to rows and columns, and colours it as the given one does."""
+    if hasattr(processor, "crop_pct"):  # ConvNeXt's knows squares only
+        kept = ("resample", "do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
+        return ViTImageProcessor(
+            do_resize=True,
+            size={"height": size[0], "width": size[1]},
+            **{name: value for name in kept if (value := getattr(processor, name, None)) is not None},
+        )
+    processor.do_resize, processor.size = True, SizeDict(height=size[0], width=size[1])
+    processor.do_center_crop = False
+    return processor
 
 
 def _size(processor: object) -> dict | None:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from featcore.errors import NotDefined
 from featcore.explain.base import METHODS, Method, make, resolve_target, silent, similarity
+from featcore.explain.between import between
+from featcore.explain.floor import FLOORS
 from featcore.types import Attribution, Card, Sample, Target
 
 if TYPE_CHECKING:
@@ -26,9 +28,9 @@ for _module in iter_modules(__path__):
 
 
 def methods(card: Card | None = None) -> list[type[Method]]:
-    """The methods, in the order people meet them; with a card, only those that are defined for it."""
-    defined = [method for method in METHODS.values() if card is None or method.needs <= card.provides]
-    return sorted(defined, key=lambda method: method.name == "random")  # the floor comes last
+    """The methods, the floors last; with a card, only those that are defined for it."""
+    defined = [method for method in METHODS.values() if card is None or not _refused(method, card)]
+    return sorted(defined, key=lambda method: FLOORS.index(method.name) if method.name in FLOORS else -1)
 
 
 def explain(
@@ -37,23 +39,30 @@ def explain(
     method: str = "integrated_gradients",
     target: Target | int | str | None = None,
     progress: Callable[[int, int], None] = silent,
+    other: Sample | None = None,
     **knobs: Any,
 ) -> Attribution:
     """One score per unit of a sample.
 
     Args:
         method: a registered name (`featcore.methods()`); knobs: its options, checked against their limits.
-        target: a Target, a class index, a label, or a rule ("predicted", "difference", "probability"); the logit of
-            the predicted class unless given. Methods that explain no output (attention, random) ignore it.
+        target: a Target, a class index, a label, "a>b" for class a rather than class b, or a rule ("predicted",
+            "difference", "probability", "similarity"); the logit of the predicted class unless given. Methods that
+            explain no output (attention, random) ignore it.
         progress: called with (passes done, passes in all) after every chunk; raise `Cancelled` in it to stop.
+        other: a second input: the one that a "similarity" is to; for any other target it takes the baseline's place,
+            so that complete methods say what makes F(x) differ from F(other).
 
     Raises:
-        NotDefined: the encoder lacks what the method needs. UnknownName: no such method, knob, class or rule.
+        NotDefined: the encoder lacks what the method needs, or the other input is cut otherwise.
+        UnknownName: no such method, knob, class or rule.
     """
     chosen = make(method, **knobs)
     if reason := why_not(METHODS[method], encoder):
         raise NotDefined(reason)
-    resolved = resolve_target(encoder, sample, target) if "target" in chosen.needs else None
+    resolved = resolve_target(encoder, sample, target, other) if "target" in chosen.needs else None
+    if other is not None and resolved is not None and resolved.kind != "similarity":
+        encoder = between(encoder, sample, other, chosen)
     return chosen(encoder, sample, resolved, progress)
 
 
@@ -86,14 +95,22 @@ def undefined(encoder: Encoder) -> dict[str, str]:
 
 def why_not(method: type[Method], encoder: Encoder) -> str:
     """Why a method has no meaning for an encoder; "" where it has one."""
-    lacking = method.needs - encoder.card.provides
-    if lacking:
-        return (
-            f"{method.title} is not defined for '{encoder.card.name}': it needs {', '.join(sorted(lacking))}, "
-            "which this encoder does not provide. Choose another method."
-        )
+    if refused := _refused(method, encoder.card):
+        return refused
     refusal = getattr(method, "refusal", None)
     return refusal(encoder) if refusal else ""
+
+
+def _refused(method: type[Method], card: Card) -> str:
+    """What a card alone says against a method."""
+    lacking = method.needs - card.provides
+    if lacking:
+        return (
+            f"{method.title} is not defined for '{card.name}': it needs {', '.join(sorted(lacking))}, "
+            "which this encoder does not provide. Choose another method."
+        )
+    refuses = getattr(method, "refuses", None)
+    return refuses(card) if refuses else ""
 
 
 def preload() -> None:

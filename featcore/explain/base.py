@@ -84,17 +84,24 @@ def make(name: str, **knobs: Any) -> Method:
     return method_class(**knobs)
 
 
-def resolve_target(encoder: Encoder, sample: Sample, target: Target | int | str | None) -> Target:
+def resolve_target(
+    encoder: Encoder, sample: Sample, target: Target | int | str | None, other: Sample | None = None
+) -> Target:
     """The target that a class index, a label, a rule or nothing stands for; nothing is the predicted class's logit,
     or, of an encoder without a classifier, the length of its pooled vector.
 
     Args:
-        target: a Target, a class index, a label, or one of the rules "predicted", "difference", "probability"
-            (all for the predicted class; "difference" is against the runner-up).
+        target: a Target, a class index, a label, "a>b" for the logit of class a less that of class b, or one of the
+            rules "predicted", "difference", "probability" (all for the predicted class; "difference" is against the
+            runner-up), "similarity" (to `other`).
     """
     if isinstance(target, Target):
         return target
     labels = encoder.card.labels
+    if target == "similarity" and target not in labels:
+        if other is None:
+            raise NotDefined("A similarity is that to a second input, and none was given. Give one, or another target.")
+        return similarity(encoder, other)
     if "logits" not in encoder.card.provides:
         if target in (None, "predicted", "logit", "norm"):
             return Target(0, "the pooled vector", "norm")
@@ -102,26 +109,59 @@ def resolve_target(encoder: Encoder, sample: Sample, target: Target | int | str 
             f"'{encoder.card.name}' has no classifier, so '{target}' is no target of it. Explain the length of its "
             "pooled vector (norm), or the similarity to another input."
         )
-    if isinstance(target, str) and target in labels:
-        target = labels.index(target)
+    if isinstance(target, str) and (found := class_of(labels, target)) is not None:
+        target = found
+    if isinstance(target, str) and (pair := rather_than(labels, target)) is not None:
+        return difference_of(labels, *pair)
     if isinstance(target, int):
         if not 0 <= target < len(labels):
             raise UnknownName(f"Class {target} of '{encoder.card.name}' does not exist. Known: 0 to {len(labels) - 1}.")
         return Target(target, labels[target])
     if target not in (None, "predicted", "logit", "difference", "probability"):
         raise UnknownName(
-            f"No class or rule of '{encoder.card.name}' is called '{target}'. Known classes: {', '.join(labels)}; "
-            "rules: predicted, difference, probability."
+            f"No class or rule of '{encoder.card.name}' is called '{target}'. Known classes: {some(labels)}; "
+            "rules: predicted, difference, probability, similarity, and 'a>b' for class a rather than class b."
         )
     import torch
 
     with torch.no_grad():
         order = encoder.logits(sample, encoder.embed(sample))[0].argsort(descending=True).tolist()
     kind = target if target in ("difference", "probability") else "logit"
-    against = order[1] if kind == "difference" and len(order) > 1 else None
-    if kind == "difference" and against is None:
-        raise NotDefined(f"'{encoder.card.name}' has one output; there is no runner-up. Explain the logit.")
-    return Target(order[0], labels[order[0]], kind, against)  # type: ignore[arg-type]
+    if kind == "difference":
+        if len(order) < 2:
+            raise NotDefined(f"'{encoder.card.name}' has one output; there is no runner-up. Explain the logit.")
+        return difference_of(labels, order[0], order[1])
+    return Target(order[0], labels[order[0]], kind)  # type: ignore[arg-type]
+
+
+def class_of(labels: tuple[str, ...], name: str) -> int | None:
+    """The class that a label or, where no label reads so, a number stands for."""
+    if name in labels:
+        return labels.index(name)
+    return int(name) if name.isdecimal() and int(name) < len(labels) else None
+
+
+def rather_than(labels: tuple[str, ...], target: str) -> tuple[int, int] | None:
+    """The two classes of "a>b"; a label may itself hold a ">"."""
+    for at, sign in enumerate(target):
+        if sign == ">":
+            first, second = (class_of(labels, part.strip()) for part in (target[:at], target[at + 1 :]))
+            if first is not None and second is not None:
+                return first, second
+    return None
+
+
+def difference_of(labels: tuple[str, ...], index: int, against: int) -> Target:
+    """Why this class rather than that one: the difference of their logits."""
+    if index == against:
+        raise NotDefined(f"'{labels[index]}' rather than itself is 0 for every input. Choose two classes.")
+    return Target(index, f"{labels[index]} less {labels[against]}", "difference", against)
+
+
+def some(labels: tuple[str, ...], most: int = 20) -> str:
+    """The first labels, and how many more there are."""
+    more = f" and {len(labels) - most:,} more" if len(labels) > most else ""
+    return ", ".join(labels[:most]) + more
 
 
 def read_target(logits: Tensor, target: Target) -> Tensor:
@@ -264,7 +304,7 @@ def attribute(
 def without_passes(
     method: Method, encoder: Encoder, sample: Sample, scores: np.ndarray, seconds: float, provenance: Provenance, **more
 ) -> Attribution:
-    """An attribution of a method that explains no output: attention, or the random floor."""
+    """An attribution of a method that explains no output: attention, or a floor."""
     return Attribution(
         units=sample.units,
         scores=scores.astype(np.float64),

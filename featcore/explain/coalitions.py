@@ -238,7 +238,7 @@ def play(
         found[sample.rows] = torch.from_numpy(scores(game))
         return found
 
-    return attribute(method, encoder, sample, target, progress, compute, method.baseline, method.seed)
+    return attribute(method, encoder, sample, target, progress, compute, method.baseline, getattr(method, "seed", None))
 
 
 def fitted(game: Game, drawn: Iterator[np.ndarray], sets: int, model: Any, weight: Callable) -> np.ndarray:

@@ -46,10 +46,7 @@ def render(motion: str, seed: int, frames: int = 8, size_px: int = 32) -> UInt8[
     Raises:
         InputError: the motion is unknown, or there are no frames or pixels to draw.
     """
-    if motion not in MOTIONS:
-        raise InputError(f"No motion is called '{motion}'. Known: {', '.join(MOTIONS)}.")
-    if frames < 1 or size_px < 1:
-        raise InputError(f"A clip of {frames} frames and {size_px} pixels cannot be drawn; both must be at least 1.")
+    _check(motion, frames, size_px)
     return render_many(np.array([MOTIONS.index(motion)]), np.array([seed]), frames, size_px)[0]
 
 
@@ -57,15 +54,42 @@ def render_many(
     motions: Int[np.ndarray, " b"], seeds: Int[np.ndarray, " b"], frames: int = 8, size_px: int = 32
 ) -> UInt8[np.ndarray, "b t y x 3"]:
     """Many clips at once; clip i equals `render(MOTIONS[motions[i]], seeds[i])`."""
+    scene = _scene(motions, seeds, frames, size_px)
+    background, cover = scene.background[:, None], (scene.inside * scene.opacity)[..., None]
+    picture = background + cover * (scene.paint[:, None, None, None] - background)
+    return (picture.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def covered(motion: str, seed: int, frames: int = 8, size_px: int = 32) -> Float[np.ndarray, "t y x"]:
+    """The share of each pixel that lies inside the shape of the clip `render` draws, however faint the shape is."""
+    _check(motion, frames, size_px)
+    return _scene(np.array([MOTIONS.index(motion)]), np.array([seed]), frames, size_px).inside[0]
+
+
+def _check(motion: str, frames: int, size_px: int) -> None:
+    if motion not in MOTIONS:
+        raise InputError(f"No motion is called '{motion}'. Known: {', '.join(MOTIONS)}.")
+    if frames < 1 or size_px < 1:
+        raise InputError(f"A clip of {frames} frames and {size_px} pixels cannot be drawn; both must be at least 1.")
+
+
+class _Scene(NamedTuple):
+    """What a clip is painted from: background, colour of the shape, pixels inside it, and how opaque it is."""
+
+    background: Float[np.ndarray, "b y x 3"]
+    paint: Float[np.ndarray, "b 3"]
+    inside: Float[np.ndarray, "b t y x"]
+    opacity: Tracks
+
+
+def _scene(motions: Int[np.ndarray, " b"], seeds: Int[np.ndarray, " b"], frames: int, size_px: int) -> _Scene:
     draws = _Draws(seeds)
     shade = draws.between(0.15, 0.85)
     pose = _pose(draws, motions, frames)
     y, x = np.meshgrid(*2 * [(np.arange(size_px, dtype=np.float32) + 0.5) / size_px * 2 - 1], indexing="ij")
     paint = _paint(draws, shade)
     background = _background(draws, shade, x, y)
-    cover = _cover(draws.pick(4), pose, x, y, size_px) * pose.opacity
-    picture = background[:, None] + cover[..., None] * (paint[:, None, None, None] - background[:, None])
-    return (picture.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return _Scene(background, paint, _cover(draws.pick(4), pose, x, y, size_px), pose.opacity)
 
 
 class _Draws:

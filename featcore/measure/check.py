@@ -46,6 +46,7 @@ def check(encoder: Encoder, source: Source) -> dict[str, Any]:
         },
         "receptive_field": receptive_field(encoder, sample) if layout.cells else None,
         "units": len(sample.units),
+        "unit": sample.units.kind,
         "positions": len(sample.sequence),
         "parameters": card.parameters,
         "weight_bytes": weights,
@@ -55,8 +56,16 @@ def check(encoder: Encoder, source: Source) -> dict[str, Any]:
         "blocks": blocks(encoder, counter.get_flop_counts()),
         "input": source.name,
         "provenance": encoding.provenance,
-        "notes": list(sample.notes),
+        "notes": [*_left_out(encoder), *sample.notes],
     }
+
+
+def _left_out(encoder: Encoder) -> list[str]:
+    """What the checkpoint holds beside the encoder, in words."""
+    heads = encoder.card.config.get("left_out")
+    if not heads:
+        return []
+    return [f"The checkpoint also holds {', '.join(heads)}; that is no part of the encoder and was left out."]
 
 
 def blocks(encoder: Encoder, counts: dict[str, Any]) -> list[dict[str, Any]]:

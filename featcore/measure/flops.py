@@ -116,6 +116,8 @@ def _head(card: Card, d: int, n: int) -> int:
             f"No formula is written down for the head of '{name or card.name}'. Known: {', '.join(sorted(_HEADS))}."
         )
     squares, classifies = _HEADS[name]
+    if not card.config.get("pools", True):  # a bare encoder that was saved without its pooler
+        squares = 0
     # ViT's pooler may have a width of its own; it is the only square here that is none.
     width = int(card.config.get("pooler_output_size") or d) if card.family in ("vit", "deit") else d
     # DINOv2's classifier reads the class position beside the mean of the patches.

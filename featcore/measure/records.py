@@ -18,20 +18,17 @@ from typing import Any
 import numpy as np
 
 from featcore.encode.base import Encoder
-from featcore.errors import InputError
+from featcore.measure.files import NEEDED, SCHEMA, Record, read
 from featcore.measure.pairs import ORDER, Paired
 from featcore.measure.timer import Timing
 from featcore.settings import ROOT
 from featcore.types import SAMPLES_NEEDED, Latency, median_interval
 
-SCHEMA = 1
-NEEDED = ("schema_version", "record_id", "run_id", "time_utc", "stage", "variant", "samples_s", "n", "device")
-"""What a line must have to be read as a record."""
+__all__ = ["NEEDED", "SCHEMA", "Record", "of_encoder", "of_latency", "of_pair", "of_size", "of_timing", "of_work"]
+__all__ += ["read", "write"]
 
 DEVICE_CLOCK = " (device clock)"
 """Behind the name of a stage: its time by the device's own clock, apart from what a person waits for."""
-
-Record = dict[str, Any]
 
 
 def new_run() -> str:
@@ -173,47 +170,6 @@ def write(path: Path, records: Iterable[Record]) -> None:
         os.close(file)
 
 
-def read(*paths: Path) -> list[Record]:
-    """Records of one or several files, from any machine, in the order of the files.
-
-    Raises:
-        InputError: a file that cannot be read, or a line in it that is no record; the text names file and line.
-    """
-    found = []
-    for path in paths:
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"'{path.name}' cannot be read as records: {error}. Give a file of JSON lines.") from error
-        found += [_checked(line, path.name, number) for number, line in enumerate(lines, 1) if line.strip()]
-    return found
-
-
-def _checked(line: str, name: str, number: int) -> Record:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"Line {number} of '{name}' is no JSON ({error.msg}). Remove it; the others are good."
-        ) from error
-    missing = [field for field in NEEDED if not isinstance(record, dict) or field not in record]
-    if missing:
-        raise InputError(f"Line {number} of '{name}' is no record of a measurement: it lacks {', '.join(missing)}.")
-    if record["schema_version"] > SCHEMA:
-        raise InputError(
-            f"Line {number} of '{name}' is of schema {record['schema_version']}; this Tessera reads up to {SCHEMA}. "
-            "Update Tessera."
-        )
-    samples = record["samples_s"]
-    if not isinstance(samples, list) or len(samples) != record["n"] or not all(_is_time(each) for each in samples):
-        raise InputError(f"Line {number} of '{name}': samples_s must be {record['n']} positive seconds.")
-    return record
-
-
-def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
-
-
 def _short(numbers: Iterable[float]) -> list[float]:
     """Six digits: a clock tells no more of a millisecond, and a file of records stays small."""
     return [float(f"{number:.6g}") for number in numbers]
@@ -266,6 +222,7 @@ def machine() -> Record:
         "cuda": torch.version.cuda,
         "cpu_model": _cpu(),
         "cores": os.cpu_count(),
+        "memory_bytes": torch.cuda.get_device_properties(0).total_memory if cuda else _memory_bytes(),
         "isa": torch.backends.cpu.get_cpu_capability(),
         "threads_intra": torch.get_num_threads(),
         "threads_inter": torch.get_num_interop_threads(),
@@ -292,6 +249,13 @@ def _cpu() -> str:
     lines = told.read_text().splitlines() if told.is_file() else []
     named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor() or platform.machine()
+
+
+@cache
+def _memory_bytes() -> int | None:
+    """Memory of the machine; None where the system does not tell."""
+    known = hasattr(os, "sysconf") and {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(os.sysconf_names)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if known else None
 
 
 @cache

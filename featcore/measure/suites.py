@@ -13,6 +13,7 @@ A record is one line of JSON, as of `featcore.measure.records`. Beyond what ever
     bytes_moved      operands and results of all operators, in bytes; `intensity` is FLOP a byte of it
     activation_peak_bytes             most bytes of results alive at once in the call, without weights and input
     device_alloc_peak_bytes           on CUDA what the allocator held at most, weights and input included; else null
+    attention_bytes  bytes of all attention maps of the call, if they are kept (eager attention)
     weight_bytes     bytes of the weights in their number format
     throughput       inputs a second by the median; throughput_unit "inputs/s"
     p50_s, p50_ci95_s, samples_s, first_s, disturbed, device, device_name ...    as everywhere
@@ -25,6 +26,7 @@ from featcore.encode.base import Encoder
 from featcore.explain.base import Progress, silent
 from featcore.measure.attributions import attributions
 from featcore.measure.ceilings import ceilings
+from featcore.measure.convergence import convergence
 from featcore.measure.goals import goals
 from featcore.measure.records import Record
 from featcore.measure.stages import stages
@@ -69,6 +71,7 @@ for _suite in (
     Suite("variants", "Number formats and kinds of attention against float32 with fused attention, in pairs", variants),
     Suite("goals", "What featcore adds to the libraries below it, in pairs", goals),
     Suite("attribution", "What each method costs, in seconds and in forward passes", attributions),
+    Suite("convergence", "How close each sampled attribution comes to its limit, and at what cost", convergence),
     Suite("ceilings", "What this machine can do at most: matrix products and copies, for a roofline", ceilings),
 ):
     SUITES(_suite)

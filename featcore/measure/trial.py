@@ -161,7 +161,21 @@ def sizes(trial: Trial) -> Record:
     return {
         **records.of_size(trial.positions, trial.batch, trial.frames, trial.height, trial.width),
         "units": trial.units,
+        "attention_bytes": attention_bytes(trial),
     }
+
+
+def attention_bytes(trial: Trial) -> int | None:
+    """Bytes of all attention maps of the call, if they are kept; 0 without attention, None where not every position
+    sees every other."""
+    encoder = trial.encoder
+    if "attention" not in encoder.card.provides:
+        return 0
+    if encoder.layout.attention not in ("full", "causal"):
+        return None
+    config: Any = getattr(encoder.model.config, "vision_config", encoder.model.config)
+    maps = encoder.layers * config.num_attention_heads * trial.batch
+    return maps * trial.positions**2 * encoder.dtype.itemsize
 
 
 def work(trial: Trial) -> tuple[int, str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from featcore.errors import CutError
 from featcore.types import Units
@@ -61,6 +61,29 @@ def by_frame(units: Units) -> Grouping:
     labels = tuple(f"frame {a}" if b - a == 1 else f"frames {a}-{b - 1}" for a, b in slots)
     grid = (len(slots), 1, 1) if units.grid is not None else None
     return Grouping(tuple(np.flatnonzero(index == i) for i in range(len(slots))), labels, grid)
+
+
+def in_boxes(units: Units, boxes: Int[np.ndarray, "w 2 2"]) -> Int[np.ndarray, " n"]:
+    """Index of the box that each fragment of a picture lies in, -1 for a fragment in none.
+
+    Args:
+        boxes: half-open rows and columns in pixels, no two of which overlap.
+
+    Raises:
+        CutError: a fragment lies half inside a box, so its score would belong to two words.
+    """
+    if units.axes != ("t", "y", "x"):
+        raise CutError("Only fragments of a picture lie in boxes; these units are tokens. Merge them by word.")
+    start, stop = units.extents[:, None, 1:, 0], units.extents[:, None, 1:, 1]  # n 1 2
+    inside = ((boxes[None, :, :, 0] <= start) & (stop <= boxes[None, :, :, 1])).all(-1)
+    touched = ((boxes[None, :, :, 0] < stop) & (start < boxes[None, :, :, 1])).all(-1)
+    if (torn := np.argwhere(touched & ~inside)).size:
+        unit, box = torn[0]
+        raise CutError(
+            f"The fragment {units.labels[unit]} lies half inside box {box}. Take boxes that begin and end where "
+            "fragments do."
+        )
+    return np.where(inside.any(-1), inside.argmax(-1), -1) if len(boxes) else np.full(len(units), -1)
 
 
 def merge(units: Units, groups: Groups, labels: Sequence[str], grid: tuple[int, int, int] | None = None) -> Units:

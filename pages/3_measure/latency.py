@@ -24,3 +24,4 @@ if times:
         ui.figure(ui.drawn(draw.trace, one), "l_trace", f"trace-{one.stage}")
 else:
     st.info("Nothing has been timed yet. Press Measure here.", icon=":material/timer:")
+ui.show_pairs("p", names)

@@ -5,7 +5,9 @@ from pages.ui.choose import pick_comparison, pick_encoder, pick_input, pick_kind
 from pages.ui.heads import head_statistics, show_gaze, show_heads, show_map
 from pages.ui.methods import pick_methods, pick_one, show_methods, show_ranking
 from pages.ui.model import show_model
+from pages.ui.pairs import show_pairs
 from pages.ui.pane import Pane
+from pages.ui.scaling import pick_sweep, show_scaling
 from pages.ui.shared import (
     row,
     show_attention,
@@ -20,6 +22,17 @@ from pages.ui.shared import (
 from pages.ui.show import escape, figure, friendly_errors, notes, provenance
 from pages.ui.timing import pick_stage, pick_timing, timed_all
 from pages.ui.training import show_run, start_run
+from pages.ui.trust import (
+    check_all,
+    judged_all,
+    pick_judging,
+    show_agreement,
+    show_cascade,
+    show_judged_curves,
+    show_judging,
+    show_verdicts,
+)
+from pages.ui.truth import show_marked, show_shipped_trust
 from pages.ui.units import (
     cut_units,
     pick_cut,
@@ -32,3 +45,12 @@ from pages.ui.units import (
     tokens,
 )
 from pages.ui.wishes import pick_wish
+from pages.ui.words import (
+    pick_words,
+    read_words,
+    show_readings,
+    show_variants,
+    show_word_conditions,
+    show_words,
+    show_work,
+)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from featcore.encode.turns import telling
 from featcore.errors import Cancelled
 from featcore.keys import digest, fingerprint
 from featcore.settings import settings
 from featcore.types import Attribution, Card, Encoding, Latency, Source
+from pages.ui.show import escape
 
 if TYPE_CHECKING:
     from featcore.draw import Picture
@@ -135,17 +137,21 @@ def encoded(card: Card, source: Source) -> Encoding:
     return fetch(encoding_question(card, source), compute, f"Encoding with {card.title}")
 
 
-def explained(card: Card, source: Source, method: str, target: str, knobs: dict[str, Any]) -> Attribution:
-    """One score per unit; no model runs when the same was asked before."""
+def explained(
+    card: Card, source: Source, method: str, target: str, knobs: dict[str, Any], other: Source | None = None
+) -> Attribution:
+    """One score per unit; no model runs when the same was asked before. `other` as in `featcore.explain`."""
     from featcore.runs import attribution_question
 
     def compute(progress: Callable) -> Attribution:
         import featcore as fc
 
         with encoder(card) as loaded:
-            return fc.explain(loaded, loaded.prepare(source), method, target, progress, **knobs)
+            second = None if other is None else loaded.prepare(other)
+            return fc.explain(loaded, loaded.prepare(source), method, target, progress, second, **knobs)
 
-    return fetch(attribution_question(card, source, method, target, knobs), compute, f"{method} on {card.title}")
+    question = attribution_question(card, source, method, target, knobs)
+    return fetch(question if other is None else {**question, "other": other.key}, compute, f"{method} on {card.title}")
 
 
 def timed(
@@ -201,8 +207,13 @@ def working(key: str, label: str) -> Iterator[Callable[[int, int], None]]:
         left = f", about {spent * (1 - share) / share:.0f} s left" if share > 0.05 and spent > 1 else ""
         bar.progress(share, text=f"{label}: {done} of {total}{left}")
 
+    def wait(words: str) -> None:
+        """Say why nothing moves: somebody else computes or times on this device."""
+        bar.progress(0.0, text=f"{label}: {escape(words)}" if words else f"{label} …")
+
     try:
-        yield progress
+        with telling(wait):
+            yield progress
     finally:
         box.empty()
 

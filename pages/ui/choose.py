@@ -1,6 +1,6 @@
 """What pages ask: which input, which encoder, which method with which knobs. Every answer is kept in the address."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,11 @@ TARGETS = {
     "difference": "Predicted class less the runner-up",
     "probability": "Probability of the predicted class",
 }
+OF_VECTOR = {"norm": "Length of the pooled vector"}
+OF_CLASSES = {"class": "A class of your choice"}
+OF_OTHERS = {"similarity": "Similarity to another input", "instead": "This input instead of another"}
+MOST_CLASSES = 1000
+NO_CLASS = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ def pick_encoder(prefix: str, modality: Modality | None = None, needs: frozenset
         bind="query-params",
         accept_new_options=settings().hub_allowed or settings().folders_allowed,
         help="The embedded encoders were trained by this project and run without a network. Search the list, or type "
-        "a name of the Hugging Face hub (org/model), or a folder under the roots of this server.",
+        "a name of the Hugging Face hub (org/model), or a folder under the roots of this server. Behind a name, "
+        "#64x48 asks for pictures of 64 rows and 48 columns instead of its own size.",
     )
     return cards[name] if name in cards else _brought(prefix, name, modality, needs)
 
@@ -101,13 +107,17 @@ def _offered(modality: Modality | None) -> dict[str, str]:
 
 def _brought(prefix: str, name: str, modality: Modality | None, needs: frozenset[str]) -> Card:
     """The card of a folder or of a hub name; a name that is not here yet is downloaded when a person says so."""
-    from featcore.encode.catalog import card_of, folder_under_roots
-    from featcore.encode.towers import split
+    from featcore.encode.catalog import EMBEDDED, card_of, folder_of, folder_under_roots
+    from featcore.encode.names import parse
 
-    checkpoint, tower = split(name)
-    typed_folder = name[:1] in "/~." or "\\" in name
-    folder = folder_under_roots(checkpoint) if typed_folder else _from_hub(prefix, checkpoint)
-    card = replace(card_of(folder, tower), name=name, title=Path(name).name)
+    asked = parse(name)
+    if asked.checkpoint in EMBEDDED:
+        folder = folder_of(asked.checkpoint)
+    elif name[:1] in "/~." or "\\" in name:
+        folder = folder_under_roots(asked.checkpoint)
+    else:
+        folder = _from_hub(prefix, asked.checkpoint)
+    card = replace(card_of(folder, asked.tower, asked.size), name=name, title=Path(name).name)
     if modality not in (None, card.modality):
         raise LoadError(f"'{name}' reads {KINDS[card.modality].lower()}; choose that kind of input for it.")
     if needs - card.provides:
@@ -213,16 +223,62 @@ def pick_knobs(prefix: str, method: str, cards: list[Card]) -> dict[str, Any]:
     return chosen
 
 
-def pick_target(prefix: str) -> str:
-    """Which output is explained."""
-    return st.selectbox(
+def pick_target(prefix: str, cards: Sequence[Card] = (), others: bool = False) -> str:
+    """Which output is explained, as `featcore.explain` takes it: a rule, a class, or "a>b".
+
+    Args:
+        cards: the encoders on the page; classes are offered where all of them have the same.
+        others: whether a second input may be chosen, see `pick_other`; "instead" is the predicted class's logit, with
+            the other input as its baseline.
+    """
+    labels = cards[0].labels if cards and all(card.labels == cards[0].labels for card in cards) else ()
+    headless = bool(cards) and not any("logits" in card.provides for card in cards)
+    offered = OF_VECTOR if headless else TARGETS
+    offered = offered | (OF_CLASSES if 1 < len(labels) <= MOST_CLASSES else {}) | (OF_OTHERS if others else {})
+    chosen = st.selectbox(
         "Explain",
-        list(TARGETS),
-        format_func=TARGETS.__getitem__,
-        key=f"{prefix}_target",
+        list(offered),
+        format_func=offered.__getitem__,
+        key=f"{prefix}_target{'_vector' if headless else ''}",
         bind="query-params",
         help="A logit moves with every unit; a probability near 0 or 1 hardly moves, so its scores vanish there.",
     )
+    return _class_rather_than(prefix, labels) if chosen in OF_CLASSES else chosen
+
+
+def _class_rather_than(prefix: str, labels: tuple[str, ...]) -> str:
+    """A class, alone or rather than another one, each by its label, or by its number where two are called alike."""
+    names = [label if labels.count(label) == 1 else str(index) for index, label in enumerate(labels)]
+    said = {name: label if name == label else f"{label} ({name})" for name, label in zip(names, labels, strict=True)}
+    kept = digest(*labels)[:8]  # the classes of another encoder are other choices
+    one, two = st.columns(2)
+    with one:
+        chosen = st.selectbox(
+            "Class", names, format_func=said.__getitem__, key=f"{prefix}_class_{kept}", bind="query-params"
+        )
+    with two:
+        against = st.selectbox(
+            "Rather than",
+            [NO_CLASS, *(name for name in names if name != chosen)],
+            format_func=lambda name: said.get(name, "no other class"),
+            key=f"{prefix}_against_{kept}",
+            bind="query-params",
+            help="With a second class the difference of both logits is explained: what speaks for this one only.",
+        )
+    return chosen if against == NO_CLASS else f"{chosen}>{against}"
+
+
+def pick_other(prefix: str, card: Card, target: str) -> Picked | None:
+    """The second input that a target asks for; None where it asks for none, or while nothing is chosen."""
+    if target not in OF_OTHERS:
+        return None
+    st.caption(
+        "The other input: the one that the first is compared with."
+        if target == "similarity"
+        else "The other input: it takes the baseline's place, so the scores say what makes the answers differ. "
+        "Both need as many units."
+    )
+    return pick_input(f"{prefix}o", card.modality, frames=card.input_size[0])
 
 
 @dataclass(frozen=True)
@@ -241,7 +297,7 @@ def pick_comparison(cards: list[Card]) -> Asked:
         with one:
             method = pick_method("c")
         with two:
-            target = pick_target("c")
+            target = pick_target("c", cards)
         with three, st.popover("Options", icon=":material/tune:", width="stretch", help="Options of the method"):
             knobs = pick_knobs("c", method, cards) or (st.caption("This method has no options.") and {})
     return Asked(method, target, knobs)
@@ -249,7 +305,7 @@ def pick_comparison(cards: list[Card]) -> Asked:
 
 def pick_layer(cards: list[Card]) -> int:
     """Layer, counted from 1; 0 is the rollout of all."""
-    deepest = max((_layers(card) for card in cards), default=1)
+    deepest = max((layers_of(card) for card in cards), default=1)
     return st.selectbox(
         "Attention layer",
         range(deepest + 1),
@@ -311,7 +367,8 @@ def _apply(preset: Preset) -> None:
         st.session_state[f"{prefix}_unit"] = None
 
 
-def _layers(card: Card) -> int:
+def layers_of(card: Card) -> int:
+    """Maps of attention that a model has in depth, 1 without attention."""
     if "attention" not in card.provides:
         return 1
     config = card.config

@@ -31,7 +31,7 @@ def head_statistics(card: Card, encoding: Encoding, source: Source) -> HeadStati
         assert encoding.attention is not None
         return head_statistics(encoding.attention, encoding.positions, encoding.units)
 
-    question = {"what": "heads", "weights": card.weights_sha256, "source": source.key}
+    question = {"what": "heads", "weights": card.weights_sha256, "source": source.key, "size": list(card.input_size)}
     return fetch(question, compute, "Statistics of the heads")
 
 

@@ -7,12 +7,13 @@ import streamlit as st
 from featcore.errors import FeatcoreError
 from featcore.types import Attribution, Card, Source
 from pages.ui.cached import drawn, explained
-from pages.ui.choose import Picked, pick_encoder, pick_input, pick_kind, pick_target
+from pages.ui.choose import OF_OTHERS, Picked, pick_encoder, pick_input, pick_kind, pick_other, pick_target
+from pages.ui.clips import film_buttons, show_over_time
 from pages.ui.pane import sentence
 from pages.ui.show import escape, figure, provenance
 from pages.ui.units import mark_unit, pick_unit
 
-USUAL = ("integrated_gradients", "occlusion", "attention_rollout", "random")
+USUAL = ("integrated_gradients", "occlusion", "attention_rollout", "centre", "random")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,22 @@ def pick_one(prefix: str, needs: frozenset[str] = frozenset()) -> One | None:
     return None if picked is None else One(card, picked)
 
 
-def pick_methods(prefix: str, card: Card) -> tuple[list[str], str, bool]:
+@dataclass(frozen=True)
+class Choices:
+    """What the methods share: which of them, which output, one colour scale or several, and a second input."""
+
+    methods: list[str]
+    target: str
+    common: bool
+    other: Picked | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the second input that the target asks for is there."""
+        return self.other is not None or self.target not in OF_OTHERS
+
+
+def pick_methods(prefix: str, card: Card) -> Choices:
     """Which methods, which output, and whether one colour scale serves all that explain it in its own unit."""
     import featcore as fc
 
@@ -52,7 +68,7 @@ def pick_methods(prefix: str, card: Card) -> tuple[list[str], str, bool]:
             bind="query-params",
         )
     with second:
-        target = pick_target(prefix)
+        target = pick_target(prefix, [card], others=True)
     with third:
         common = st.toggle(
             "Common scale",
@@ -61,10 +77,10 @@ def pick_methods(prefix: str, card: Card) -> tuple[list[str], str, bool]:
             help="One range for the methods whose scores are changes of the output: integrated gradients, occlusion, "
             "GradientSHAP, input x gradient. The others have units of their own and keep their own range.",
         )
-    return chosen, target, common
+    return Choices(chosen, target, common, pick_other(prefix, card, target))
 
 
-def show_methods(prefix: str, one: One, methods: list[str], target: str, common: bool) -> list[Attribution]:
+def show_methods(prefix: str, one: One, asked: Choices) -> list[Attribution]:
     """One row a method; a method that fails says why in its own row."""
     import featcore as fc
     from featcore import draw
@@ -72,24 +88,28 @@ def show_methods(prefix: str, one: One, methods: list[str], target: str, common:
     titles = {method.name: method.title for method in fc.methods()}
     source: Source = one.picked.source
     found: dict[str, Attribution] = {}
-    rows = {name: st.container(border=True) for name in methods}
-    for name in methods:
+    rows = {name: st.container(border=True) for name in asked.methods}
+    target = "logit" if asked.target == "instead" else asked.target
+    other = None if asked.other is None else asked.other.source
+    for name in asked.methods:
         with rows[name]:
             st.markdown(f"**{titles[name]}**")
             try:
-                found[name] = explained(one.card, source, name, target, {})
+                found[name] = explained(one.card, source, name, target, {}, other)
             except FeatcoreError as error:
                 st.error(escape(str(error)), icon=":material/error:")
     own = {name: draw.Scale.of(each.scores, each.signed) for name, each in found.items()}
     shared = draw.Scale.shared([own[name] for name, each in found.items() if each.signed and each.target is not None])
     marked = st.session_state.get(f"{prefix}_unit")
     for name, each in found.items():
-        scale = shared if common and each.signed and each.target is not None else own[name]
+        scale = shared if asked.common and each.signed and each.target is not None else own[name]
         unit = marked if isinstance(marked, int) and marked < len(each.units) else None
         with rows[name]:
             picture = drawn(draw.on_source, source, each.units, each.scores, scale, selected=unit)
             mark = mark_unit(f"{prefix}_unit")
             figure(picture, f"{prefix}_row_{name}", f"{one.card.name}-{name}", mark, sentence(each))
+            film_buttons(f"{prefix}_film_{name}", source, each, scale)
+            show_over_time(f"{prefix}_{name}", f"{prefix}_unit", source, each, scale)
     if found:
         provenance(next(iter(found.values())).provenance)
     return list(found.values())

@@ -20,7 +20,8 @@ def checked(card: Card) -> dict[str, Any]:
         with encoder(card) as loaded:
             return check(loaded, first_sample(card))
 
-    return fetch({"what": "check", "weights": card.weights_sha256, "family": card.family}, compute, "Checking")
+    who = {"weights": card.weights_sha256, "family": card.family, "size": list(card.input_size)}
+    return fetch({"what": "check", **who}, compute, "Checking")
 
 
 def show_model(prefix: str, card: Card) -> None:

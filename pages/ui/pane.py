@@ -9,6 +9,7 @@ from featcore.encode.layouts import layout_of
 from featcore.types import Attribution, Card, Encoding, Modality
 from pages.ui.cached import drawn, encoded, explained
 from pages.ui.choose import Picked, pick_encoder, pick_input, pick_kind
+from pages.ui.clips import film_buttons
 from pages.ui.show import escape, figure, notes, plural
 from pages.ui.units import mark_unit, marked_unit, pick_unit
 
@@ -151,13 +152,16 @@ class Pane:
             self._mark,
             sentence(found),
         )
+        film_buttons(self._key("film"), self.picked.source, found, scale)
         if self.marked is not None:
             st.caption(escape(f"Marked: {found.units.labels[self.marked]} scores {found.scores[self.marked]:+.4f}."))
 
 
-def sentence(found: Attribution) -> str:
-    """What was explained, from where to where, and how well the scores add up."""
-    parts = [f"Explains the {found.target}."] if found.target else ["Explains no output."]
+def sentence(found: Attribution, output: str = "") -> str:
+    """What was explained (`output`, where a page knows a clearer name), from where to where, and how it adds up."""
+    from featcore.explain.remarks import remarks
+
+    parts = [f"Explains the {output or found.target}."] if found.target else ["Explains no output."]
     if found.baseline_score is not None and found.target_score is not None:
         parts.append(f"{found.baseline_score:.3f} at the baseline ({found.baseline}), {found.target_score:.3f} here.")
     if found.completeness_gap is not None:
@@ -167,5 +171,6 @@ def sentence(found: Attribution) -> str:
         parts.append("The output hardly changed, so a relative gap means nothing.")
     if found.special_share > 0.005:
         parts.append(f"{found.special_share:.0%} of the absolute score fell on special positions.")
+    parts += remarks(found)
     parts.append(f"{plural(found.passes, 'pass')}, {found.seconds:.2f} s.")
     return " ".join(parts)

@@ -42,6 +42,7 @@ def test_the_first_screen_is_full(visit):
     visitor = visit()
     visitor.open()
     assert visitor.page.locator("h1").inner_text() == "Tokens and fragments under one ruler"
+    visitor.page.locator(".js-plotly-plot").nth(8).wait_for()
     assert visitor.page.locator(".js-plotly-plot").count() >= 9
     assert visitor.page.get_by_test_id("stException").count() == 0
     assert visitor.page.get_by_test_id("stAlertContentError").count() == 0

@@ -133,21 +133,3 @@ def test_the_timeline_tells_used_from_repeated_frames():
     assert again.marker.symbol == "circle-open"
     assert again.y[0] > used.y[-1]
     assert draw.timeline(line).layout.height == 110
-
-
-def test_a_film_file_plays_back_with_its_colours_and_times(red):
-    import av
-
-    frames = np.repeat(red.frames, 3, axis=0)[:, :199, :299]
-    data = draw.clip_webm(Clip("c", frames, np.array([0.0, 0.5, 0.5])))
-    with av.open(io.BytesIO(data)) as container:
-        assert "webm" in container.format.name
-        back = list(container.decode(video=0))
-    assert [frame.pts for frame in back] == [0, 500, 501]
-    assert back[0].to_ndarray(format="rgb24").shape == (198, 298, 3)
-    assert np.abs(back[0].to_ndarray(format="rgb24").reshape(-1, 3).mean(0) - [220, 0, 0]).max() < 12
-
-
-def test_a_film_file_can_carry_the_scores(red):
-    units = boxes((1, 200, 300), (1, 2, 2))
-    assert draw.clip_webm(red, units, np.arange(4.0))[:4] == b"\x1aE\xdf\xa3"

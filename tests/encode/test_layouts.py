@@ -151,8 +151,8 @@ def test_a_frame_of_a_clip_reaches_its_own_time(cases):
 
 
 def test_kinds_of_units_have_their_names(cases):
-    kinds = {name: cases(name).sample.units.kind for name in ("bert", "vit", "videomae")}
-    assert kinds == {"bert": "token", "vit": "patch", "videomae": "tubelet"}
+    kinds = {name: cases(name).sample.units.kind for name in ("bert", "vit", "videomae", "convnext", "swin")}
+    assert kinds == {"bert": "token", "vit": "patch", "videomae": "tubelet", "convnext": "cell", "swin": "cell"}
 
 
 @pytest.mark.parametrize("name", ["deit", "vit"])

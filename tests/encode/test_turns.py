@@ -99,3 +99,31 @@ def test_an_error_gives_the_turn_back(device):
     free = []
     in_another_thread(lambda: free.append(device.acquire(timeout=0.01) and not device.release()))
     assert free == [True]
+
+
+@pytest.mark.parametrize("when", ["it waits", "it goes on"])
+def test_who_is_told_may_stop_and_the_turn_is_nobodys(device, when):
+    waits, stopped = threading.Event(), []
+
+    def second() -> None:
+        def tell(words: str) -> None:
+            waits.set()
+            if bool(words) == (when == "it waits"):
+                raise ValueError("stopped")
+
+        try:
+            with telling(tell), device.alone("b"):
+                stopped.append(False)
+        except ValueError:
+            stopped.append(True)
+
+    with device.alone("a"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert waits.wait(10)
+    thread.join()
+    assert stopped == [True]
+    assert device.timing == ""
+    free = []
+    in_another_thread(lambda: free.append(device.acquire(timeout=0.01) and not device.release()))
+    assert free == [True]

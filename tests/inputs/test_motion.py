@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from featcore.errors import InputError
-from featcore.inputs.motion import MOTIONS, render, render_many
+from featcore.inputs.motion import MOTIONS, covered, render, render_many
 
 
 def moments(clip):
@@ -101,3 +101,19 @@ def test_one_random_frame_carries_no_class_information():
 def test_a_clip_that_cannot_be_drawn_is_explained_in_words(motion, frames, size_px):
     with pytest.raises(InputError, match=r"Known: moves right|must be at least 1"):
         render(motion, 0, frames, size_px)
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_where_the_shape_is_said_to_be_is_where_the_clip_differs_from_its_background(motion):
+    for seed in plain_seeds(3):
+        inside, clip = covered(motion, seed), render(motion, seed).astype(int)
+        assert inside.shape == clip.shape[:3]
+        background = clip[0, 0, 0]  # these are plain, and no shape reaches the corner
+        differs = (np.abs(clip - background) > 3).any(-1)
+        assert differs[inside > 0.5].mean() > 0.99
+        assert not differs[inside == 0].any()
+
+
+def test_a_shape_that_cannot_be_drawn_lies_nowhere():
+    with pytest.raises(InputError, match="No motion is called 'jumps'"):
+        covered("jumps", 0)

@@ -11,7 +11,7 @@ from featcore.units.grid import cut_grid
 from featcore.units.plain import cut_bytes, cut_characters, cut_words
 from featcore.units.regions import cut_regions
 from featcore.units.tokens import units_of
-from featcore.units.words import by_frame, by_grapheme, by_sentence, by_word, merge, merge_scores
+from featcore.units.words import by_frame, by_grapheme, by_sentence, by_word, in_boxes, merge, merge_scores
 
 
 def units_and_text(text: str, cut=cut_bytes):
@@ -95,3 +95,15 @@ def test_the_wrong_kind_of_unit_is_refused_in_words():
         by_frame(units)
     with pytest.raises(CutError, match="these are fragments"):
         by_word(cut_grid((1, 1, 1), (1, 1, 1)), text)
+
+
+def test_fragments_belong_to_the_box_they_lie_in():
+    units = cut_grid((1, 4, 6), (1, 2, 2))
+    boxes = np.array([[[0, 2], [2, 6]], [[2, 4], [0, 2]]])
+    assert in_boxes(units, boxes).tolist() == [-1, 0, 0, 1, -1, -1]
+    assert in_boxes(units, np.zeros((0, 2, 2), int)).tolist() == [-1] * 6
+
+
+def test_a_fragment_half_inside_a_box_is_refused():
+    with pytest.raises(CutError, match="half inside box 0"):
+        in_boxes(cut_grid((1, 4, 6), (1, 2, 2)), np.array([[[0, 2], [1, 4]]]))

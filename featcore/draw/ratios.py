@@ -1,0 +1,193 @@
+"""Paired comparisons become a forest plot: ratio with interval, the control on top, the verdict in words."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from featcore.draw.meta import canvas, escape, finish, number, ruled, shorten
+from featcore.draw.ruler import disturbed_words
+from featcore.draw.scale import CATEGORIES, FAINT, QUIET
+from featcore.draw.sweep import Record, columns, known, machine, part
+
+if TYPE_CHECKING:
+    from featcore.draw.picture import Picture
+
+CONTROL = "A/A control"
+ROW_PX, NAME_MOST = 58, 34
+_COLOURS = {"faster": CATEGORIES[2], "slower": CATEGORIES[7], "same": CATEGORIES[0]}
+_PLAIN = "#808691"  # a verdict that decides nothing
+
+
+def pairs(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """A row a comparison whose ratio and interval are known, in the order of the records."""
+    rows = []
+    for record in records:
+        ratio, interval, control = known(record, "ratio_p50"), _edges(record, "ratio_ci95"), _edges(record, "aa_ci95")
+        if ratio is None or interval is None or control is None:
+            continue
+        rows.append(
+            {
+                "comparison": part(record, "variant"),
+                "encoder": part(record, "model_id"),
+                "ratio": ratio,
+                "ratio_low": interval[0],
+                "ratio_high": interval[1],
+                "control_low": control[0],
+                "control_high": control[1],
+                "goal": known(record, "goal_most"),
+                "goal_name": part(record, "goal"),
+                "verdict": part(record, "verdict").replace("_", " "),
+                "judgement": part(record, "judgement").replace("_", " "),
+                "cosine": known(record, "cosine"),
+                "blocks": len(record["ratios"]) if isinstance(record.get("ratios"), list | tuple) else None,
+                "machine": machine(record),
+                "disturbed": bool(record.get("disturbed")),
+            }
+        )
+    return rows
+
+
+def forest(records: Iterable[Record]) -> "Picture":
+    """Time of B over time of A of every paired comparison, with its 95 % interval and the verdict in words.
+
+    The first row is the control: A against itself, the widest interval of all comparisons. The grey bar behind each
+    row is that row's own control; a ratio inside it says nothing. The dotted line is 1, a short line the goal.
+    """
+    import plotly.graph_objects as go
+
+    rows = pairs(records)
+    figure = canvas(max(len(rows) + 1, 2) * ROW_PX + 56, 8, 16, 4, 44)
+    if not rows:
+        return finish(figure, "No pair has been compared here yet.", {})
+    low, high = min(row["control_low"] for row in rows), max(row["control_high"] for row in rows)
+    several = len({row["encoder"] for row in rows}) > 1 or len({row["machine"] for row in rows}) > 1
+    control = go.Scatter(x=[np.sqrt(low * high)], y=[0], mode="markers", hovertemplate="%{hovertext}<extra></extra>")
+    control.update(
+        marker={"symbol": "diamond", "size": 9, "color": _PLAIN},
+        error_x=_whisker(np.sqrt(low * high), low, high, _PLAIN),
+        hovertext=f"<b>{CONTROL}</b><br>A against itself, the widest of {len(rows)}: "
+        f"{number(low)} to {number(high)}<br>a ratio inside it says nothing",
+    )
+    figure.add_trace(control)
+    for y, row in enumerate(rows, 1):
+        colour = _COLOURS.get(row["verdict"], _PLAIN)
+        figure.add_shape(
+            type="rect",
+            x0=row["control_low"],
+            x1=row["control_high"],
+            y0=y - 0.3,
+            y1=y + 0.3,
+            fillcolor=FAINT,
+            line={"width": 0},
+            layer="below",
+        )
+        if row["goal"] is not None:
+            figure.add_shape(
+                type="line",
+                x0=row["goal"],
+                x1=row["goal"],
+                y0=y - 0.4,
+                y1=y + 0.4,
+                line={"color": CATEGORIES[1], "width": 2.5},
+            )
+        dot = go.Scatter(x=[row["ratio"]], y=[y], mode="markers", hovertemplate="%{hovertext}<extra></extra>")
+        dot.update(
+            marker={
+                "size": 12 if row["disturbed"] else 10,
+                "symbol": "square-x-open" if row["disturbed"] else "square",
+                "color": colour,
+                "line": {"width": 1.5 if row["disturbed"] else 0, "color": colour},
+            },
+            error_x=_whisker(row["ratio"], row["ratio_low"], row["ratio_high"], colour),
+            hovertext=_told(row),
+        )
+        figure.add_trace(dot)
+    edges = [row[name] for row in rows for name in ("ratio_low", "ratio_high", "control_low", "control_high", "ratio")]
+    edges += [row["goal"] for row in rows if row["goal"] is not None]
+    figure.add_vline(x=1, line={"color": QUIET, "width": 1.5, "dash": "dot"})
+    figure.update_layout(
+        xaxis=_ratio_axis(min([*edges, 1.0]), max([*edges, 1.0])),
+        yaxis=ruled(
+            tickmode="array",
+            tickvals=list(range(len(rows) + 1)),
+            ticktext=[f"<b>{CONTROL}</b>", *(_label(row, several) for row in rows)],
+            range=[len(rows) + 0.5, -0.5],
+            showgrid=False,
+            ticklabelstandoff=6,
+        ),
+    )
+    said = "; ".join(
+        f"{row['comparison']} {number(row['ratio'])} ({number(row['ratio_low'])} to {number(row['ratio_high'])}), "
+        f"{row['verdict']}" + (f", goal {row['goal_name']} {row['judgement']}" if row["judgement"] else "")
+        for row in rows
+    )
+    text = f"Ratios of time with 95 % intervals; the control reaches from {number(low)} to {number(high)}: {said}."
+    return finish(figure, text + disturbed_words(sum(row["disturbed"] for row in rows), len(rows)), columns(rows))
+
+
+def _edges(record: Record, field: str) -> tuple[float, float] | None:
+    """An interval of two positive numbers, the smaller first."""
+    found = record.get(field)
+    if not isinstance(found, list | tuple) or len(found) != 2:
+        return None
+    low, high = (known({"edge": edge}, "edge") for edge in found)
+    return (low, high) if low is not None and high is not None and low <= high else None
+
+
+def _whisker(middle: float, low: float, high: float, colour: str) -> dict[str, Any]:
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [max(high - middle, 0.0)],
+        "arrayminus": [max(middle - low, 0.0)],
+        "color": colour,
+        "thickness": 2.5,
+        "width": 6,
+    }
+
+
+def _ratio_axis(low: float, high: float) -> dict[str, Any]:
+    """A logarithmic axis of ratios with 1 on it: half and twice lie equally far from it."""
+    from featcore.draw.ruler import log_axis
+
+    axis = log_axis([low, high], "time of B ÷ time of A")
+    steps = (step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if (high - low) / step <= 7)
+    if (step := next(steps, None)) is not None:  # decades and halves are too coarse here
+        ticks = [round(step * i, 2) for i in range(1, int(high / step) + 2) if step * i >= low - step]
+        axis |= {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+    return axis
+
+
+def _label(row: dict[str, Any], several: bool) -> str:
+    """What is compared, where there are several whose, and the verdict below it."""
+    name = row["comparison"].removeprefix(f"{row['encoder']}: ")
+    if several and row["encoder"]:
+        name = f"{row['encoder']}: {name}"
+    said = f"{number(row['ratio'])}, {row['verdict'] or 'not judged'}"
+    if row["judgement"]:
+        said += f"; {row['goal_name']} {row['judgement']}"
+    lines = [escape(line) for line in _wrapped(name)] + [f"<i>{escape(said)}</i>"]
+    return "<br>".join(lines) + " (disturbed)" * row["disturbed"]
+
+
+def _wrapped(name: str) -> list[str]:
+    """A name on at most two lines, broken where it divides."""
+    head, colon, tail = name.partition(": ")
+    both = [head + ":", tail] if colon and len(name) > NAME_MOST else [name]
+    return [shorten(line, NAME_MOST) for line in both]
+
+
+def _told(row: dict[str, Any]) -> str:
+    lines = [
+        f"<b>{escape(row['comparison'])}</b> · {escape(row['encoder'])}",
+        f"ratio {number(row['ratio'])}, 95 % interval {number(row['ratio_low'])} to {number(row['ratio_high'])}",
+        f"its control A/A {number(row['control_low'])} to {number(row['control_high'])}",
+        f"verdict: {escape(row['verdict'] or 'none')}",
+        escape(row["machine"]),
+    ]
+    if row["goal"] is not None:
+        lines.insert(2, f"goal {escape(row['goal_name'])}: at most {number(row['goal'])}, {escape(row['judgement'])}")
+    if row["cosine"] is not None:
+        lines.append(f"cosine of both answers {row['cosine']:.6f}")
+    return "<br>".join(lines + ["<b>disturbed</b>"] * row["disturbed"])

@@ -1,0 +1,102 @@
+"""Whether a map depends on what the model has learnt: its likeness to maps of the model with weights drawn anew."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from featcore.explain import explain
+from featcore.explain.base import Progress, make, resolve_target, silent
+from featcore.types import Attribution, Randomisation, Sample, Target
+
+if TYPE_CHECKING:
+    from featcore.encode.base import Encoder
+
+
+def randomisation(
+    encoder: Encoder,
+    sample: Sample,
+    method: str,
+    target: Target | int | str | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+    **knobs: Any,
+) -> Randomisation:
+    """Spearman correlation of |phi| with |phi| of the model whose weights are drawn anew, cascading from the head down,
+    and with that of another class on the model as it is.
+
+    Works on a private copy of the model; the encoder itself is only read. The target stays the class of the real model.
+    Source: Adebayo et al. 2018, arXiv:1810.03292, cascading randomisation; another class: Sixt et al. 2020,
+    arXiv:1912.09818.
+
+    Args:
+        method: a registered name; knobs: its options.
+    """
+    from featcore.encode.redrawn import redrawn, stages
+
+    start = perf_counter()
+    chosen = make(method, **knobs)
+    goal = resolve_target(encoder, sample, target) if "target" in chosen.needs else None
+    other, why = _other_class(encoder, sample, goal)
+    names = [name for name, _ in stages(encoder.model)]
+    each, total = max(chosen.passes(sample), 1), len(names) + 1 + (other is not None)
+    found: list[Attribution] = []
+
+    def phi(asked: Encoder, explained: Target | None) -> np.ndarray:
+        def step(passes: int, _: int) -> None:
+            progress(len(found) * each + min(passes, each), total * each)
+
+        found.append(explain(asked, sample, method, explained, step, **knobs))
+        return found[-1].scores
+
+    real = phi(encoder, goal)
+    elsewhere = None if other is None else _finite(alike(real, phi(encoder, other)))
+    maps = [real, *(phi(private, goal) for _, private in redrawn(encoder, seed))]
+    progress(total * each, total * each)
+    return Randomisation(
+        method=method,
+        stages=tuple(names),
+        similarity=np.array([alike(real, each) for each in maps[1:]]),
+        other_class=elsewhere,
+        why=why or ("" if elsewhere is not None else _CONSTANT),
+        maps=np.stack(maps),
+        seed=seed,
+        passes=sum(one.passes for one in found),
+        seconds=perf_counter() - start,
+    )
+
+
+_CONSTANT = "One of the two maps is constant, so there is no order to compare."
+
+
+def alike(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> float:
+    """Spearman correlation of the sizes of two maps; NaN where one of them is constant."""
+    from scipy.stats import spearmanr
+
+    sizes = np.abs(one), np.abs(other)
+    if any(np.ptp(size) <= 1e-12 * size.max(initial=0.0) for size in sizes):
+        return float("nan")
+    return float(spearmanr(*sizes).statistic)
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _other_class(encoder: Encoder, sample: Sample, target: Target | None) -> tuple[Target | None, str]:
+    """The class that scores highest beside the explained one, and why there is none."""
+    import torch
+
+    if target is None:
+        return None, "This method explains no output, so its map is the same for every class."
+    if target.of_vector:
+        return None, "The explained output is a number of the pooled vector, which has no classes."
+    with torch.no_grad():
+        order = encoder.logits(sample, encoder.embed(sample))[0].argsort(descending=True).tolist()
+    rest = [index for index in order if index != target.index]
+    if not rest:
+        return None, "This model has one output."
+    return Target(rest[0], encoder.card.labels[rest[0]]), ""

@@ -1,0 +1,99 @@
+"""Records of runs over a set: kept in a file, read back from any machine or refused, and as a table of the README."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from featcore.errors import InputError
+
+SCHEMA = 1
+NEEDED = ("set", "title", "marked", "target", "encoder", "n", "chance", "measures", "methods", "best", "provenance")
+START, END = "<!-- trust -->", "<!-- end of trust -->"
+
+Record = dict[str, Any]
+
+
+def save(path: Path, record: Record) -> None:
+    """Write a record as JSON, one line a method; the file is there as a whole or not at all."""
+    lines = [f" {json.dumps(key)}: {_written(value)}" for key, value in record.items()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    os.replace(unfinished, path)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(f"  {_written(each)}" for each in value) + "\n ]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def read(path: Path) -> Record:
+    """A record from its file.
+
+    Raises:
+        InputError: the file is no such record, or of a later version of the program.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"'{path.name}' cannot be read as a record: {error}. Write it anew with `featcore trust`."
+        ) from error
+    missing = [name for name in NEEDED if not isinstance(record, dict) or name not in record]
+    if missing or record.get("what") != "trust":
+        raise InputError(
+            f"'{path.name}' is no record of `featcore trust`; it lacks {', '.join(missing) or 'its kind'}."
+        )
+    if record["schema"] > SCHEMA:
+        raise InputError(f"'{path.name}' was written by a later version. Update Tessera to read it.")
+    return record
+
+
+def shipped(assets: Path) -> list[Record]:
+    """The records that come with Tessera, words before pictures before clips."""
+    found = [read(path) for path in sorted((assets / "records").glob("trust-*.json"))]
+    return sorted(found, key=lambda record: ("text", "image", "video").index(record["modality"]))
+
+
+def numbers(record: Record, method: str, measure: str) -> Record:
+    """n, mean and differences of one measure of one method."""
+    return next(one["numbers"][measure] for one in record["methods"] if one["name"] == method)
+
+
+def percent(interval: list[float] | None, digits: int = 0) -> str:
+    """A mean and its interval in percent: "61% (54 to 68)"."""
+    if interval is None:
+        return "not defined"
+    mean, low, high = (f"{100 * each:.{digits}f}" for each in interval)
+    return f"{mean}% ({low} to {high})"
+
+
+def trust_table(assets: Path) -> str:
+    """Which method points best on each set, beside the floors, from the shipped records."""
+    lines = [
+        "| set | encoder | inputs | chance | points best | hits a marked unit | centre | random | not told apart |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for record in shipped(assets):
+        best = record["best"]["pointing"]
+        known = [one["name"] for one in record["methods"]]
+        floors = [
+            percent(numbers(record, floor, "pointing")["mean"]) if floor in known else "not run"
+            for floor in ("centre", "random")
+        ]
+        alike = ", ".join(f"`{name}`" for name in best["not_told_apart"]) or "none"
+        hits = percent(numbers(record, best["method"], "pointing")["mean"])
+        lines.append(
+            f"| {record['title']} | `{record['encoder']}` | {record['n']} | {record['chance'][0]:.0%} | "
+            f"`{best['method']}` | {hits} | {floors[0]} | {floors[1]} | {alike} |"
+        )
+    return "\n".join(lines)
+
+
+def write_trust(readme: Path, assets: Path) -> None:
+    """Put the table of what points best between its two marks in the README."""
+    text = readme.read_text(encoding="utf-8")
+    before, after = text.split(START)[0], text.split(END)[1]
+    readme.write_text(f"{before}{START}\n{trust_table(assets)}\n{END}{after}", encoding="utf-8")

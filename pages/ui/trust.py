@@ -1,0 +1,510 @@
+"""What the page Trust shares: one input, several methods, and what each map is worth beside maps that know nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from featcore.compare.agreement import NORMAL, agreement, gate
+from featcore.compare.floors import leader
+from featcore.errors import FeatcoreError
+from featcore.explain.floor import FLOORS
+from featcore.keys import digest
+from featcore.measure.definitions import DEFINITIONS
+from featcore.measure.infidelity import Falls, foretold
+from featcore.types import Attribution, Card, Faithfulness, Infidelity, Randomisation, Sensitivity, Source
+from pages.ui.cached import drawn, encoder, explained, fetch, known
+from pages.ui.choose import layers_of, pick_target
+from pages.ui.methods import One
+from pages.ui.show import escape, figure, friendly_errors, plural, provenance, to_csv
+
+USUAL = ("integrated_gradients", "input_x_gradient", "occlusion", "attention_rollout")
+SCALES = {"probability": "Probability of the class", "logit": "Logit of the class"}
+CENTRE, RANDOM = FLOORS
+MARK = "★"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is judged, and how: `scale` is what curves read, `maps` how many random maps make the floor."""
+
+    methods: tuple[str, ...]
+    target: str
+    scale: str
+    baseline: str
+    steps: int
+    maps: int
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """Options of `judge`."""
+        return {"scale": self.scale, "baseline": self.baseline, "steps": self.steps}
+
+
+@dataclass
+class Judged:
+    """One map and all that is known of it; what could not be computed is absent."""
+
+    title: str
+    map: Attribution
+    faithful: Faithfulness
+    infidelity: Infidelity
+    sensitivity: Sensitivity | None = None
+    randomisation: Randomisation | None = None
+
+    @property
+    def gate(self) -> str:
+        """Whether the map lets go of a model with weights drawn anew."""
+        if self.randomisation is None:
+            return ""
+        return gate(self.map.units, self.randomisation.maps[0], self.randomisation.maps[-1])
+
+    def value(self, name: str) -> float | None:
+        """One number by its name in the table of definitions."""
+        if name == "infidelity":
+            return self.infidelity.share
+        if name == "infidelity_raw":
+            return self.infidelity.raw
+        if name == "sensitivity":
+            return None if self.sensitivity is None else self.sensitivity.value
+        if name == "randomisation":
+            return None if self.randomisation is None else self.randomisation.last
+        if name == "other_class":
+            return None if self.randomisation is None else self.randomisation.other_class
+        if name in ("seconds", "passes"):
+            return getattr(self.map, name)
+        return getattr(self.faithful, name)
+
+
+@dataclass
+class Verdicts:
+    """Every method by name, the centre floor among them, and the random maps."""
+
+    one: One
+    asked: Asked
+    judged: dict[str, Judged] = field(default_factory=dict)
+    chance: list[Judged] = field(default_factory=list)
+
+    @property
+    def methods(self) -> dict[str, Judged]:
+        """Without the floor."""
+        return {name: one for name, one in self.judged.items() if name != CENTRE}
+
+    def floor(self, name: str) -> list[float | None]:
+        """One number of every map that knows nothing."""
+        centre = [self.judged[CENTRE]] if CENTRE in self.judged else []
+        return [one.value(name) for one in (*centre, *self.chance)]
+
+    def leader(self, name: str) -> str | None:
+        """The best method in one number, if it is clear of the floors by more than a tenth of their spread."""
+        better = DEFINITIONS[name].better
+        chance = [value for one in self.chance if (value := one.value(name)) is not None]
+        margin = float(np.std(chance)) / 10 if chance else 0.0
+        values = {method: one.value(name) for method, one in self.methods.items()}
+        return None if better == "" else leader(values, self.floor(name), better, margin)
+
+
+# --- choices ---------------------------------------------------------------------------------------------------------
+
+
+def pick_judging(prefix: str, card: Card) -> Asked:
+    """Which methods, which output, and how units are hidden; the floors are always there."""
+    import featcore as fc
+
+    titles = {method.name: method.title for method in fc.methods(card) if method.name not in FLOORS}
+    first, second, third = st.columns([6, 4, 2], vertical_alignment="bottom")
+    with first:
+        chosen = st.multiselect(
+            "Methods",
+            list(titles),
+            [name for name in USUAL if name in titles],
+            format_func=titles.__getitem__,
+            key=f"{prefix}_methods",
+            bind="query-params",
+            help="The centre floor and the random floor are always judged beside them.",
+        )
+    with second:
+        target = pick_target(prefix)
+    with third, st.popover("Options", icon=":material/tune:", width="stretch", help="How maps are judged"):
+        scale = st.selectbox(
+            "Curves read", list(SCALES), format_func=SCALES.__getitem__, key=f"{prefix}_scale", bind="query-params"
+        )
+        baseline = st.selectbox(
+            "Hidden units become", card.baselines, key=f"{prefix}_baseline_{card.modality}", bind="query-params"
+        )
+        steps = st.slider("Steps of a curve", 5, 50, 20, key=f"{prefix}_steps", bind="query-params")
+        maps = st.slider(
+            "Random maps",
+            5,
+            39,
+            19,
+            key=f"{prefix}_maps",
+            bind="query-params",
+            help="One more map that knows nothing would beat all of them in one case of as many plus one.",
+        )
+    return Asked(tuple(chosen), target, scale, baseline, steps, maps)
+
+
+# --- the compute calls -----------------------------------------------------------------------------------------------
+
+
+def judged_all(one: One, asked: Asked) -> Verdicts:
+    """Every method and both floors; a method that fails says why and leaves the others."""
+    import featcore as fc
+
+    titles = {method.name: method.title for method in fc.methods()}
+    found = Verdicts(one, asked)
+    card, source = one.card, one.picked.source
+    with friendly_errors():
+        changes = _falls(card, source, asked)
+        found.chance = _chance(card, source, asked, changes)
+        for name in (*asked.methods, CENTRE):
+            try:
+                attribution = explained(card, source, name, asked.target, {})
+                judgement = _faithful(card, source, name, asked, attribution)
+            except FeatcoreError as error:
+                st.error(escape(f"{titles[name]}: {error}"), icon=":material/error:")
+                continue
+            found.judged[name] = Judged(titles[name], attribution, judgement, foretold(changes, attribution))
+    return found
+
+
+def _faithful(card: Card, source: Source, name: str, asked: Asked, attribution: Attribution) -> Faithfulness:
+    from featcore.runs import judging_question
+
+    def compute(progress: Callable) -> Faithfulness:
+        from featcore.measure.faithfulness import judge
+
+        with encoder(card) as loaded:
+            sample = loaded.prepare(source)
+            return judge(loaded, sample, attribution, progress=progress, target=asked.target, **asked.reading)
+
+    question = judging_question("faithfulness", card, source, name, asked.target, {}, asked.reading)
+    return fetch(question, compute, f"Judging {name}")
+
+
+def _falls(card: Card, source: Source, asked: Asked) -> Falls:
+    from featcore.runs import judging_question
+
+    def compute(progress: Callable) -> Falls:
+        from featcore.explain import preload
+        from featcore.measure.infidelity import falls
+
+        preload()  # no map should pay for the import of a library
+        with encoder(card) as loaded:
+            sample = loaded.prepare(source)
+            return falls(loaded, sample, asked.target, progress=progress, baseline=asked.baseline)
+
+    question = judging_question("falls", card, source, RANDOM, asked.target, {}, {"baseline": asked.baseline})
+    return fetch(question, compute, "Hiding random sets")
+
+
+def _chance(card: Card, source: Source, asked: Asked, changes: Falls) -> list[Judged]:
+    """Judgements of random maps, each of another seed."""
+    from featcore.runs import judging_question
+
+    def compute(progress: Callable) -> list[tuple[Attribution, Faithfulness]]:
+        import featcore as fc
+        from featcore.measure.faithfulness import judge, passes_of
+
+        pairs = []
+        with encoder(card) as loaded:
+            sample = loaded.prepare(source)
+            each = passes_of(len(sample.units), asked.steps)
+            target = changes.target  # resolved once: nobody asks for the predicted class again
+            for seed in range(asked.maps):
+                drawn_map = fc.explain(loaded, sample, RANDOM, seed=seed)
+                step = lambda done, _, seed=seed: progress(seed * each + done, asked.maps * each)  # noqa: E731
+                pairs.append(
+                    (drawn_map, judge(loaded, sample, drawn_map, progress=step, target=target, **asked.reading))
+                )
+        return pairs
+
+    options = {**asked.reading, "maps": asked.maps}
+    question = judging_question("chance", card, source, RANDOM, asked.target, {}, options)
+    pairs = fetch(question, compute, f"Judging {asked.maps} random maps")
+    return [Judged("Random floor", each, faithful, foretold(changes, each)) for each, faithful in pairs]
+
+
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+SHOWN = ("deletion", "insertion", "abpc", "completeness", "infidelity")
+CHECKED = ("sensitivity", "randomisation", "other_class")
+COST = ("seconds", "passes")
+MARKED = ("deletion", "insertion", "abpc", "infidelity")
+ARROWS = {"lower": "↓", "higher": "↑", "": ""}
+
+
+def show_verdicts(prefix: str, found: Verdicts) -> None:
+    """A row a method, the floors below, the best marked where it is clear of them."""
+    if not found.judged:
+        return
+    leaders = {name: found.leader(name) for name in MARKED}
+    rows = [(one.title, {name: one.value(name) for name in DEFINITIONS}) for one in found.judged.values()]
+    rows += _random_rows(found)
+    checked = any(one.sensitivity or one.randomisation for one in found.judged.values())
+    columns = (*SHOWN, *(CHECKED if checked else ()), *COST)
+    _table(found, rows, columns, leaders)
+    st.caption(escape(_said(found, leaders)))
+    _download(prefix, found, rows)
+    with st.expander("What each number is", icon=":material/menu_book:"):
+        _definitions((*columns, "morf", "lerf", "infidelity_raw"))
+
+
+def _random_rows(found: Verdicts) -> list[tuple[str, dict[str, float | None]]]:
+    """What random maps get on average, and the best that one of them got."""
+    mean: dict[str, float | None] = {}
+    best: dict[str, float | None] = {}
+    for name, definition in DEFINITIONS.items():
+        values = [value for one in found.chance if (value := one.value(name)) is not None]
+        mean[name] = float(np.mean(values)) if values else None
+        best[name] = (min if definition.better == "lower" else max)(values) if values else None
+    n = len(found.chance)
+    return [(f"Random floor, mean of {n}", mean), (f"Random floor, best of {n}", best)] if n else []
+
+
+def _table(
+    found: Verdicts,
+    rows: list[tuple[str, dict[str, float | None]]],
+    columns: tuple[str, ...],
+    leaders: dict[str, str | None],
+) -> None:
+    import pandas as pd
+
+    titles = {name: f"{DEFINITIONS[name].name} {ARROWS[DEFINITIONS[name].better]}".strip() for name in columns}
+    names = [name for name, _ in rows]
+    frame = pd.DataFrame({titles[name]: [values[name] for _, values in rows] for name in columns}, index=names)
+    styled = frame.astype(float).style.format(_digits, na_rep="–")
+    for one in found.judged.values():
+        if one.randomisation is not None and "randomisation" in columns:
+            styled = styled.format(_with(one.gate), subset=(one.title, titles["randomisation"]), na_rep=one.gate)
+    for name, winner in leaders.items():
+        if winner is not None:
+            cell = (found.judged[winner].title, titles[name])
+            styled = styled.format(lambda value: f"{MARK} {_digits(value)}", subset=cell)
+            styled = styled.set_properties(subset=cell, **{"background-color": "rgba(47,134,209,0.22)"})
+    st.dataframe(
+        styled,
+        column_config={
+            "_index": st.column_config.TextColumn("Map", pinned=True),
+            **{titles[name]: st.column_config.NumberColumn(help=DEFINITIONS[name].sentence) for name in columns},
+        },
+        placeholder="–",
+        alt="One row a map: " + ", ".join(titles.values()),
+    )
+
+
+def _with(verdict: str) -> Callable[[float], str]:
+    return lambda value: f"{_digits(value)} {verdict}"
+
+
+def _digits(value: float) -> str:
+    """Three digits that matter, whole numbers as they are."""
+    if not np.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    return (
+        f"{value:.0f}"
+        if abs(value) >= 100 or value == int(value)
+        else f"{value:.3f}"
+        if abs(value) >= 0.001
+        else f"{value:.0e}"
+    )
+
+
+def _said(found: Verdicts, leaders: dict[str, str | None]) -> str:
+    """What was read, what was hidden, and what a mark means."""
+    first = next(iter(found.judged.values())).faithful
+    n = len(found.chance)
+    parts = [
+        f"F is the {first.target}; hidden units become '{first.baseline}'; {first.units} units in "
+        f"{len(first.curves[0].share) - 1} steps.",
+        f"{MARK} marks the best method where it beats the centre floor and all {n} random maps by more than a tenth of "
+        f"the random maps' spread; at most one random map in {n + 1} would do so.",
+    ]
+    without = [DEFINITIONS[name].name.lower() for name, winner in leaders.items() if winner is None]
+    if without and found.methods:
+        parts.append(f"No method is clear of the floors in {', '.join(without)}.")
+    parts += [f"{one.title}: {note}" for one in found.judged.values() for note in one.faithful.notes]
+    if any(one.faithful.completeness is None for one in found.methods.values()):
+        parts.append("– in the gap: not promised by the method, or the output hardly changed.")
+    return " ".join(parts)
+
+
+def _definitions(names: tuple[str, ...]) -> None:
+    chosen = [DEFINITIONS[name] for name in names]
+    st.table(
+        {
+            "Number": [each.name for each in chosen],
+            "Symbol": [each.symbol for each in chosen],
+            "Better": [each.better or "describes" for each in chosen],
+            "What it is": [escape(each.sentence) for each in chosen],
+            "Source": [escape(each.source) for each in chosen],
+        },
+        hide_index=True,
+    )
+
+
+def _download(prefix: str, found: Verdicts, rows: list[tuple[str, dict[str, float | None]]]) -> None:
+    """All numbers with the conditions they hold under."""
+    first = next(iter(found.judged.values()))
+    made = first.faithful.provenance
+    table: dict[str, list] = {"map": [name for name, _ in rows]}
+    table |= {name: ["" if values[name] is None else values[name] for _, values in rows] for name in DEFINITIONS}
+    conditions = {
+        "target": str(first.faithful.target),
+        "explained": str(first.infidelity.target),
+        "baseline": first.faithful.baseline,
+        "steps": found.asked.steps,
+        "random_maps": len(found.chance),
+        "infidelity_draws": first.infidelity.draws,
+        "units": first.faithful.units,
+        "passes_of_a_judgement": first.faithful.passes,
+        "seconds_of_a_judgement": first.faithful.seconds,
+        "encoder": made.encoder,
+        "weights_sha256": made.weights_sha256,
+        "device": made.device,
+        "dtype": made.dtype,
+        "time_utc": made.time_utc,
+    }
+    table |= {name: [value] * len(rows) for name, value in conditions.items()}
+    st.download_button(
+        "All numbers (CSV)",
+        data=lambda: to_csv(table),
+        file_name=f"trust-{found.one.card.name}.csv",
+        mime="text/csv",
+        key=f"{prefix}_csv",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )
+
+
+def show_judged_curves(prefix: str, found: Verdicts) -> None:
+    """Insertion and deletion of every method, the random maps as a band behind them."""
+    from featcore import draw
+
+    if not found.judged:
+        return
+    st.subheader("As units go and come back", help="What the areas in the table are areas of.")
+    lines = {one.title: one.faithful for one in found.judged.values()}
+    chance = [one.faithful for one in found.chance]
+    picture = drawn(
+        draw.deletion_insertion, lines, chance, found.judged[CENTRE].title if CENTRE in found.judged else ""
+    )
+    figure(
+        picture, f"{prefix}_curves", "deletion-insertion", caption="A good map rises early above and falls early below."
+    )
+
+
+def show_agreement(prefix: str, found: Verdicts) -> None:
+    """Spearman correlation of every two maps, with what shifted maps get."""
+    from featcore import draw
+
+    st.subheader("Do the methods agree?", help="Spearman correlation of the scores of every two maps.")
+    maps = {one.title: one.map for one in found.judged.values()}
+    if len(maps) < 2:
+        st.info("Choose at least one method to compare.")
+        return
+    names, each = list(maps), list(maps.values())
+    pairs = {
+        (row, column): agreement(each[0].units, each[row].scores, each[column].scores)
+        for row in range(len(each))
+        for column in range(row)
+    }
+    picture = drawn(
+        draw.agreements,
+        names,
+        {pair: one.rho for pair, one in pairs.items()},
+        {pair: _hover(one) for pair, one in pairs.items()},
+        {pair: one.clear for pair, one in pairs.items()},
+    )
+    few = any(one.rho is not None and one.clear is None for one in pairs.values())
+    about = "In brackets: no more than the same maps get when one of them is shifted over the input"
+    about += ", or too few units to tell." if few else "."
+    figure(picture, f"{prefix}_agreement", "agreement", caption=f"{about} {NORMAL}")
+
+
+def _hover(one: Any) -> str:
+    """The pair in lines; only numbers and our own words."""
+    if one.rho is None:
+        return one.why
+    null = (
+        "no shifts" if one.low is None else f"shifted: {one.low:.2f} to {one.high:.2f} in 95 %, {len(one.null)} shifts"
+    )
+    share = "" if one.share is None else f"<br>as far from 0: {one.share:.1%} of all places"
+    overlap = f"<br>top {one.top}: overlap {one.overlap:.2f}, by chance {one.by_chance:.2f}"
+    return f"rho {one.rho:.2f}<br>{null}{share}{overlap}"
+
+
+def show_cascade(prefix: str, found: Verdicts) -> None:
+    """How alike maps stay while more and more of the weights are drawn anew; nothing before anybody asked."""
+    from featcore import draw
+
+    known_ones = {one.title: one.randomisation for one in found.judged.values() if one.randomisation is not None}
+    if not known_ones:
+        return
+    st.subheader("As weights are drawn anew", help=DEFINITIONS["randomisation"].sentence)
+    said = [f"{one.title} {one.gate}" for one in found.judged.values() if one.randomisation is not None]
+    about = (
+        f"The gate compares the outermost right with shifted maps: {', '.join(said)}. A map that passes need not be "
+        "right: noise passes as well."
+    )
+    figure(drawn(draw.cascade, known_ones), f"{prefix}_cascade", "randomisation", caption=about)
+
+
+def show_judging(found: Verdicts) -> None:
+    """How the numbers came about."""
+    for one in list(found.judged.values())[:1]:
+        provenance(one.faithful.provenance, plural(one.faithful.passes, "pass") + " a judgement")
+
+
+# --- checks that take long -------------------------------------------------------------------------------------------
+
+
+def check_all(prefix: str, found: Verdicts) -> None:
+    """Shake the input and draw the weights anew, where a person asks for it or did before."""
+    if not found.judged:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        run = st.button("Shake the input, redraw the weights", icon=":material/science:", key=f"{prefix}_check")
+        st.caption(
+            "Two checks of a method rather than a map: max-sensitivity asks for the map of ten shaken inputs, the "
+            "randomisation gate for one after each layer is drawn anew, in a private copy of the model. Together about "
+            f"{_price(found):,} passes.",
+            width="stretch",
+        )
+    for name, each in [*((name, [one]) for name, one in found.judged.items()), (RANDOM, found.chance)]:
+        try:
+            sensitivity = _check("sensitivity", "max_sensitivity", found, name, run)
+            randomisation = _check("randomisation", "randomisation", found, name, run)
+        except FeatcoreError as error:
+            st.error(escape(f"{each[0].title if each else name}: {error}"), icon=":material/error:")
+            continue
+        for one in each:
+            one.sensitivity, one.randomisation = sensitivity, randomisation
+
+
+def _price(found: Verdicts) -> int:
+    """Passes of both checks: ten shaken inputs and the plain one, and one map a layer, a head and an embedding."""
+    maps = 11 + layers_of(found.one.card) + 4
+    return sum(one.map.passes for one in found.judged.values()) * maps
+
+
+def _check(what: str, function: str, found: Verdicts, name: str, run: bool) -> Any:
+    from featcore.runs import judging_question
+
+    card, source = found.one.card, found.one.picked.source
+
+    def compute(progress: Callable) -> Any:
+        from featcore.measure import faithfulness
+
+        with encoder(card) as loaded:
+            sample, verb = loaded.prepare(source), getattr(faithfulness, function)
+            return verb(loaded, sample, name, found.asked.target, progress=progress)
+
+    question = judging_question(what, card, source, name, found.asked.target, {}, {})
+    return fetch(question, compute, f"{DEFINITIONS[what].name}, {name}") if run else known(digest(question))

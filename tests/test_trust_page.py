@@ -1,0 +1,59 @@
+"""The page Trust judges what a person chose, with the floors beside it, and says what it cannot say."""
+
+import numpy as np
+
+from featcore.explain import METHODS
+from tests.test_pages import ROOT, open_page, texts
+
+PAGE = ROOT / "pages/2_explain/trust.py"
+
+
+def judged(app):
+    """The table of the person's own input; above it stands that of the shipped runs."""
+    return next(each.value for each in app.dataframe if "Centre floor" in each.value.index)
+
+
+def test_both_floors_are_judged_beside_whatever_is_chosen_and_every_number_is_defined():
+    app = open_page(PAGE, u_methods=["occlusion"], u_maps=5)
+    assert not app.exception
+    assert not app.error
+    table = judged(app)
+    assert list(table.index) == [
+        "Occlusion",
+        "Centre floor",
+        "Random floor, mean of 5",
+        "Random floor, best of 5",
+    ]
+    mean, best = (table.loc[f"Random floor, {which} of 5"] for which in ("mean", "best"))
+    assert best["Deletion ↓"] <= mean["Deletion ↓"]
+    assert best["Insertion ↑"] >= mean["Insertion ↑"]
+    assert table.loc["Occlusion", "Passes ↓"] > 0
+    defined = set(app.table[0].value["Number"])
+    assert {column.rstrip(" ↓↑") for column in table.columns} <= defined
+    said = texts(app)
+    assert "hidden units become" in said
+    assert "not promised by the method" in said
+    assert "one random map in 6 would do so" in said
+
+
+def test_the_checks_wait_for_the_button_and_stay_when_the_page_runs_again():
+    app = open_page(PAGE, u_methods=["saliency"], u_maps=5)
+    assert "Max-sensitivity ↓" not in judged(app).columns
+    app.button(key="u_check").click().run()
+    assert not app.exception
+    assert not app.error
+    table = judged(app)
+    assert table.loc["Centre floor", "Max-sensitivity ↓"] == 0
+    assert np.isclose(table.loc["Centre floor", "Randomisation gate ↓"], 1)
+    assert table.loc[METHODS["saliency"].title, "Max-sensitivity ↓"] > 0
+    assert "Centre floor fails" in texts(app)
+    app.run()
+    assert "Max-sensitivity ↓" in judged(app).columns
+
+
+def test_no_method_at_all_leaves_the_floors():
+    app = open_page(PAGE, u_methods=[], u_maps=5)
+    assert not app.exception
+    assert not app.error
+    assert judged(app).index[0] == "Centre floor"
+    assert "Choose at least one method to compare" in texts(app)
