@@ -11,7 +11,7 @@ ORIGINS = {
     "samples": "rendered by featcore.inputs.motion",
     "ladder": "cards of runs by this project; their weights are not shipped",
     "runs": "computed by `featcore ship`",
-    "records": "measured by `featcore trust` and `featcore bench`",
+    "records": "measured by `featcore bench all` and `featcore trust`",
 }
 HEAD = f"""# What is in this folder
 

@@ -21,7 +21,7 @@ def bench(
         typer.Option("--encoder", "-e", help="an embedded encoder, a folder, or a hub id; may be given again"),
     ] = None,
     budget_s: Annotated[float, typer.Option(min=0.01, help="seconds of timing one point")] = 1.0,
-    save: Annotated[Path | None, typer.Option(help="append the records to this file, one line of JSON each")] = None,
+    save: Annotated[Path | None, typer.Option(help="append the records to this file; .jsonl or .jsonl.gz")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the records on stdout, one line of JSON each")] = False,
     follow: Annotated[Path | None, typer.Option("--progress", help="keep in this file, as JSON, how far it is")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps")] = None,
@@ -45,10 +45,9 @@ def bench(
         for name in SUITES if suite == EVERYTHING else (suite,):
             if not as_json:
                 say(f"{name}: {SUITES[name].title}")
-            with progress(follow) as tell:
+            with progress(follow) as tell, records.writing(save) as keep:
                 for record in run(name, loaded, budget_s, tell):
-                    if save is not None:
-                        records.write(save, [record])
+                    keep(record)
                     say(json.dumps(record, allow_nan=False) if as_json else _line(record))
 
 

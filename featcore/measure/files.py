@@ -1,6 +1,8 @@
 """Files of records are read, line by line, from any machine and from strangers; knows no model library."""
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ Record = dict[str, Any]
 
 
 def read(*paths: Path) -> list[Record]:
-    """Records of one or several files, from any machine, in the order of the files.
+    """Records of one or several files, from any machine, in the order of the files; .gz is unpacked.
 
     Raises:
         InputError: a file that cannot be read, or a line in it that is no record; the text names file and line.
@@ -34,8 +36,9 @@ def read(*paths: Path) -> list[Record]:
     found = []
     for path in paths:
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            raw = path.read_bytes()
+            text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8")
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise InputError(f"'{path.name}' cannot be read as records: {error}. Give a file of JSON lines.") from error
         found += [checked(line, path.name, number) for number, line in lines(text)]
     return found

@@ -8,6 +8,7 @@ from typing import Any
 
 from featcore.encode.layouts import layout_of
 from featcore.errors import NotDefined
+from featcore.measure import flops_apart as apart
 from featcore.types import Card
 
 # What stands behind the last layer, by architecture: products with d x d, and whether d x classes follows.
@@ -40,7 +41,20 @@ _HEADS: dict[str, tuple[int, bool]] = {
     "GPT2LMHeadModel": (0, True),
     "LlamaForCausalLM": (0, True),
     "Qwen2ForCausalLM": (0, True),
+    "DebertaV2Model": (0, False),
+    "DebertaV2ForSequenceClassification": (1, True),
+    "SiglipForImageClassification": (0, True),
+    "SiglipVisionModel": (0, False),
+    "SiglipTextModel": (0, False),
+    "CLIPTextModelWithProjection": (0, False),
+    "CLIPVisionModelWithProjection": (0, False),
+    "TimesformerModel": (0, False),
+    "TimesformerForVideoClassification": (0, True),
+    "VJEPA2ForVideoClassification": (0, True),
+    "SwinModel": (0, False),
+    "SwinForImageClassification": (0, True),
 }
+_PROJECTED = ("SiglipTextModel", "CLIPTextModelWithProjection", "CLIPVisionModelWithProjection")
 # A third inner map gates the second.
 _GATED = ("modernbert", "llama", "qwen2")
 # The head runs at every position, and one answer is taken afterwards.
@@ -63,17 +77,23 @@ def flops(card: Card, n_positions: int) -> dict[str, int]:
     Source: linear maps and attention of Vaswani et al. 2017, arXiv:1706.03762; tubelets of Tong et al. 2022,
     arXiv:2203.12602.
     """
+    if card.family == "swin" and _head(card, 0, 0) == 0:  # asked, so that an unknown head is refused
+        return apart.windowed(card)
     n, d = n_positions, _read(card, "hidden_size", "dim", "n_embd")
     n_layers, inner_maps = _read(card, "num_hidden_layers", "n_layers", "n_layer"), 3 if card.family in _GATED else 2
     linear = 2 * d * d + 2 * d * _keys(card, d) + inner_maps * d * _inner(card, d)
     layers = n_layers * (2 * n * linear + 4 * n * n * d)
-    head = _head(card, d) * (n if card.family in _EVERYWHERE else 1)
+    if card.family == "timesformer":
+        layers = n_layers * apart.divided(card, n, d, _inner(card, d))
+    if card.family == "deberta-v2":
+        layers += apart.disentangled(card, n, d, n_layers)
+    head = _head(card, d, n) * (n if card.family in _EVERYWHERE else 1)
     return {"embed": _embed(card, n, d), "layers": layers, "head": head}
 
 
-def total_flops(card: Card, n_positions: int) -> int:
-    """FLOP of one forward pass of one input; see `flops`."""
-    return sum(flops(card, n_positions).values())
+def total_flops(card: Card, n_positions: int, batch: int = 1) -> int:
+    """FLOP of one forward pass of `batch` inputs of one length; see `flops`."""
+    return batch * sum(flops(card, n_positions).values()) - (batch - 1) * apart.once(card)
 
 
 def _embed(card: Card, n: int, d: int) -> int:
@@ -88,8 +108,8 @@ def _embed(card: Card, n: int, d: int) -> int:
     )
 
 
-def _head(card: Card, d: int) -> int:
-    """The head reads one position, or the mean of all, so it does not grow with the input."""
+def _head(card: Card, d: int, n: int) -> int:
+    """The head reads one position, or the mean of all; only where a query of its own reads it grows with the input."""
     name = (card.config.get("architectures") or [""])[0]
     if name not in _HEADS:
         raise NotDefined(
@@ -102,7 +122,12 @@ def _head(card: Card, d: int) -> int:
     width = int(card.config.get("pooler_output_size") or d) if card.family in ("vit", "deit") else d
     # DINOv2's classifier reads the class position beside the mean of the patches.
     read = 2 * d if card.family.startswith("dinov2") else d
-    return 2 * d * width * squares + 2 * read * len(card.labels) * classifies
+    more = apart.projected(card, d) if name in _PROJECTED and d else 0
+    if card.family == "siglip_vision_model" and card.config.get("vision_use_head", True):
+        more += apart.probe(n, d, _inner(card, d))
+    if card.family == "vjepa2":
+        more += apart.attentive(card, n, d)
+    return 2 * d * width * squares + 2 * read * len(card.labels) * classifies + more
 
 
 def _inner(card: Card, d: int) -> int:
@@ -111,6 +136,8 @@ def _inner(card: Card, d: int) -> int:
         if card.config.get("use_swiglu_ffn"):
             raise NotDefined(f"No formula is written down for the gated inner maps of '{card.name}'.")
         return int(d * card.config["mlp_ratio"])
+    if card.family == "vjepa2":
+        return int(d * card.config.get("mlp_ratio", 4.0))
     if card.family == "gpt2":
         return int(card.config.get("n_inner") or 4 * d)
     return _read(card, "intermediate_size", "hidden_dim")

@@ -14,6 +14,7 @@ A record is one line of JSON, as of `featcore.measure.records`. Beyond what ever
     activation_peak_bytes             most bytes of results alive at once in the call, without weights and input
     device_alloc_peak_bytes           on CUDA what the allocator held at most, weights and input included; else null
     attention_bytes  bytes of all attention maps of the call, if they are kept (eager attention)
+    host_peak_bytes  largest resident size of the process meanwhile, weights and libraries included (Linux; else null)
     weight_bytes     bytes of the weights in their number format
     throughput       inputs a second by the median; throughput_unit "inputs/s"
     p50_s, p50_ci95_s, samples_s, first_s, disturbed, device, device_name ...    as everywhere

@@ -7,6 +7,7 @@ part in timing. What an operator uses inside itself and gives back (scratch of a
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -36,6 +37,7 @@ _FORMULAS: dict[Any, Callable[..., int]] = {
     _ATEN._scaled_dot_product_flash_attention_for_cpu_backward: _fused_backward,
 }
 
+_FORGET, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 SOURCE = "operands and results of every dispatched operator, each once; views move nothing"
 
 
@@ -49,7 +51,7 @@ class Traffic:
         peak: most bytes of results alive at once, beyond what was alive before: activations, without weights and input.
         result: what the call returned stays alive afterwards.
         flop: of matrix products, convolutions and attention, forward and backward, as torch.utils.flop_counter has
-            them, and of the CPU's fused attention, which it leaves out (pytorch issue 195460).
+            them, and of the CPU's fused attention, which older versions of it leave out (pytorch issue 195460).
     """
 
     moved: int
@@ -71,9 +73,12 @@ def of_call(call: Callable[[], Any], device: torch.device) -> Record:
 
     flops_counted, bytes_moved and activation_peak_bytes as of `Traffic`; device_alloc_peak_bytes and
     device_reserved_peak_bytes are the allocator's own on CUDA (with weights and input,
-    `torch.cuda.max_memory_allocated`), null elsewhere.
+    `torch.cuda.max_memory_allocated`), null elsewhere. host_peak_bytes is the largest resident size of the whole
+    process meanwhile, libraries and weights included, as Linux counts it; null elsewhere.
     """
+    watched = _forget_host_peak()
     found = traffic(call)
+    host = _host_peak_bytes() if watched else None
     allocated = reserved = None
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -84,11 +89,26 @@ def of_call(call: Callable[[], Any], device: torch.device) -> Record:
     return {
         "bytes_moved": found.moved,
         "activation_peak_bytes": found.peak,
+        "host_peak_bytes": host,
         "device_alloc_peak_bytes": allocated,
         "device_reserved_peak_bytes": reserved,
         "memory_source": SOURCE,
         "flops_counted": found.flop,
     }
+
+
+def _forget_host_peak() -> bool:
+    """Let the system count the largest resident size of this process anew (proc(5), clear_refs); False where not."""
+    try:
+        _FORGET.write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def _host_peak_bytes() -> int | None:
+    lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines() if ":" in line)
+    return int(lines["VmHWM"].split()[0]) * 1024 if "VmHWM" in lines else None
 
 
 class _Counting(TorchDispatchMode):

@@ -1,7 +1,7 @@
 """One input of a chosen size for one encoder, and the record of what a forward pass of it costs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from math import prod
 from typing import Any
@@ -180,8 +180,11 @@ def attention_bytes(trial: Trial) -> int | None:
 
 def work(trial: Trial) -> tuple[int, str]:
     """FLOP of the whole call and where the number is from: the closed formula, or one counted pass without one."""
+    card = trial.encoder.card
+    if trial.height is not None:  # cells of any size are those of the pixels that are really there
+        card = replace(card, config=card.config | {"image_size": [trial.height, trial.width]})
     try:
-        return trial.batch * total_flops(trial.encoder.card, trial.positions), "formula"
+        return total_flops(card, trial.positions, trial.batch), "formula"
     except NotDefined:
         return counted(trial), "counter"
 

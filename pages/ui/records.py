@@ -23,7 +23,7 @@ def bench() -> Bench:
 
 def shipped_records() -> list[Record]:
     """The records that came with Tessera, read once."""
-    paths = sorted((settings().assets / "records").glob("*.jsonl"))
+    paths = sorted((settings().assets / "records").glob("*.jsonl*"))
     return _read(tuple((str(path), path.stat().st_mtime_ns) for path in paths))
 
 

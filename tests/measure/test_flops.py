@@ -1,5 +1,6 @@
 """The closed formula equals torch's counter to the FLOP, for every architecture that has a formula."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,8 +8,10 @@ import torch
 import transformers
 from torch.utils.flop_counter import FlopCounterMode
 
+from featcore.encode.catalog import load
 from featcore.errors import NotDefined
 from featcore.measure.flops import _HEADS, flops, total_flops
+from featcore.measure.trial import of_shape, own, work
 from featcore.types import Card
 from tests import tiny
 
@@ -90,15 +93,57 @@ def test_stages_add_up_to_the_total() -> None:
     assert sum(parts.values()) == total_flops(card, 8)
 
 
-FORMULAS = [name for name in tiny.FAMILIES if tiny.class_of(name) in _HEADS]
+FORMULAS = [name for name in (*tiny.FAMILIES, "swin", "swin-padded") if tiny.class_of(name) in _HEADS]
 
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_the_card_of_a_loaded_encoder_is_enough(cases: Any, name: str) -> None:
     case = cases(name)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        case.bare("eager")(**case.sample.tensors)
+        case.bare("eager").requires_grad_(False)(**case.sample.tensors)
     assert total_flops(case.encoder.card, len(case.sample.sequence)) == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("tower", ["clip#text", "clip#image", "siglip#text", "siglip#image"])
+def test_each_tower_of_a_pair_is_counted_apart(tower: str, tmp_path: Path) -> None:
+    family, part = tower.split("#")
+    encoder = load(f"{tiny.build_towers(family, tmp_path / family)}#{part}", "cpu", "float32")
+    trial = own(encoder)
+    with FlopCounterMode(display=False) as counter, encoder.running("eager"), torch.no_grad():
+        encoder.model(**trial.tensors)
+    assert total_flops(encoder.card, trial.positions) == counter.get_total_flops()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"relative_attention": False},
+        {"relative_attention": True, "pos_att_type": ["c2p"]},
+        {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 6},
+        {"relative_attention": True, "pos_att_type": "p2c|c2p", "share_att_key": True, "max_relative_positions": 9},
+        {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "conv_kernel_size": 3, "embedding_size": 12},
+    ],
+)
+def test_deberta_costs_what_its_positions_and_its_convolution_add(more: dict[str, Any]) -> None:
+    card, model = build("DebertaV2ForSequenceClassification", **TINY, max_position_embeddings=32, num_labels=7, **more)
+    kinds = model.config.to_dict()
+    card.config.update(kinds | {"architectures": ["DebertaV2ForSequenceClassification"]})
+    model = (
+        type(model)(model.config).eval().requires_grad_(False)
+    )  # its scale is computed from values, which meta does not have
+    for batch in (1, 3):
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model(input_ids=torch.zeros(batch, 13, dtype=torch.long))
+        assert total_flops(card, 13, batch) == counter.get_total_flops()
+
+
+def test_swin_of_another_size_is_counted_by_its_own_windows(cases: Any) -> None:
+    encoder = cases("swin-padded").encoder
+    _, rows, columns = encoder.card.input_size
+    trial = of_shape(encoder, 1, 2 * rows, 3 * columns).repeated(2)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        encoder.model(**trial.tensors)
+    assert work(trial) == (counter.get_total_flops(), "formula")
 
 
 def test_an_unknown_head_is_said_in_words() -> None:

@@ -1,12 +1,13 @@
 """Bytes moved and held are those worked out by hand, and the peak is that of PyTorch's own profiler."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 import featcore as fc
-from featcore.measure.traffic import traffic
+from featcore.measure.traffic import of_call, traffic
 from featcore.measure.trial import own
 
 KB = 1024
@@ -50,3 +51,16 @@ def test_the_peak_is_that_of_the_profiler(cases: Any, name: str, attention: str)
     assert counted.peak <= most
     if name != "resnet":  # what convolutions use inside is seen by the profiler only
         assert counted.peak == pytest.approx(most, rel=0.02)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux counts it")
+def test_the_host_s_peak_is_that_of_the_call_and_not_of_what_was_before() -> None:
+    large = 2**28
+
+    def call() -> torch.Tensor:
+        return torch.ones(large, dtype=torch.uint8)
+
+    before = of_call(lambda: torch.ones(1), torch.device("cpu"))["host_peak_bytes"]
+    assert of_call(call, torch.device("cpu"))["host_peak_bytes"] >= before + 0.9 * large
+    after = of_call(lambda: torch.ones(1), torch.device("cpu"))["host_peak_bytes"]
+    assert after < before + 0.5 * large
