@@ -5,6 +5,7 @@ from pages.ui.choose import pick_comparison, pick_encoder, pick_input, pick_kind
 from pages.ui.heads import head_statistics, show_gaze, show_heads, show_map
 from pages.ui.methods import pick_methods, pick_one, show_methods, show_ranking
 from pages.ui.model import show_model
+from pages.ui.pairs import pick_pair, say_how_to_get_two_towers, show_pair
 from pages.ui.pane import Pane
 from pages.ui.shared import (
     row,
