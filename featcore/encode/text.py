@@ -129,9 +129,9 @@ def _tokenizer(folder: str) -> PreTrainedTokenizerBase:
     same = Path(folder) / "tokenizer.json"
     try:
         own = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception:  # the library tokenizers raises Exception itself
+    except Exception as failed:  # the library tokenizers raises Exception itself
         if not same.is_file():
-            raise
+            raise failed
         own = None
     if same.is_file() and not getattr(own, "is_fast", False):
         return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
