@@ -1,10 +1,10 @@
-"""Text and picture: what makes two inputs alike for an encoder, on both sides at once?"""
+"""Similarity: what makes two inputs alike for an encoder, on both sides at once?"""
 
 import streamlit as st
 
 from pages import ui
 
-st.title("Text and picture")
+st.title("Similarity")
 st.caption(
     "What makes two inputs alike? An encoder gives each of them a vector; the cosine of the two is explained unit by "
     "unit, on both sides. A text and a picture can be compared by a checkpoint with two towers (CLIP, SigLIP)."

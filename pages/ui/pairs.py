@@ -41,7 +41,7 @@ def pick_pair(prefix: str) -> Pair | None:
         bind="query-params",
         label_visibility="collapsed",
     )
-    first, second, third = st.columns([4, 3, 1], vertical_alignment="bottom")
+    first, second, third = st.columns([4, 3, 2], vertical_alignment="bottom")
     with first:
         cards = _towers(prefix) if what == BOTH else _twice(pick_encoder(prefix, what))  # type: ignore[arg-type]
     if cards is None:
@@ -67,7 +67,11 @@ def show_pair(prefix: str, pair: Pair) -> None:
     sides = compared(pair)
     cosine = sides[0].target_score
     assert cosine is not None
-    st.metric("Cosine of the two vectors", f"{cosine:.3f}", help="1: same direction, 0: at right angles, −1: opposite")
+    st.metric(
+        "Cosine of the two vectors",
+        f"{cosine:.3f}".replace("-", "−"),
+        help="1: same direction, 0: at right angles, −1: opposite",
+    )
     scale = draw.Scale.shared([draw.Scale.of(side.scores, side.signed) for side in sides])
     for place, column, side, card, picked in zip("ab", st.columns(2), sides, pair.cards, pair.picked, strict=True):
         with column, st.container(border=True):
