@@ -29,6 +29,16 @@ def judging_question(
     return {**attribution_question(card, source, method, target, knobs), "what": what, **asked}
 
 
+def pair_question(
+    cards: tuple[Card, Card], sources: tuple[Source, Source], method: str, knobs: dict[str, Any]
+) -> dict[str, Any]:
+    """Two inputs whose cosine is explained on both sides."""
+    from featcore.explain.base import knobs_of, make
+
+    who = [_who(card, source) for card, source in zip(cards, sources, strict=True)]
+    return {"what": "pair", "who": who, "method": method, "knobs": knobs_of(make(method, **knobs))}
+
+
 def latency_question(card: Card, source: Source, methods: tuple[str, ...]) -> dict[str, Any]:
     return {"what": "latency", **_who(card, source), "methods": list(methods)}
 

@@ -414,3 +414,27 @@ def test_units_of_a_convolutional_network_are_called_cells():
     picker = app.selectbox(key="r_unit")
     assert picker.label == "Marked cell"
     assert "cell y0 x0" in str(picker.options)
+
+
+def test_two_inputs_are_compared_on_both_sides_and_two_towers_join_a_text_and_a_picture(monkeypatch, tmp_path):
+    from featcore.settings import settings
+    from tests import tiny
+
+    page = ROOT / "pages/2_explain/similarity.py"
+    monkeypatch.setenv("FEATCORE_ROOTS", str(tmp_path / "roots"))
+    monkeypatch.setenv("FEATCORE_ALLOW_HUB", "0")
+    settings.cache_clear()
+    app = open_page(page, s_what="both")
+    assert not app.error
+    assert "No checkpoint with two towers is chosen" in texts(app)
+    folder = tiny.build_towers("clip", tmp_path / "roots" / "mine")
+    app = open_page(page, s_what="both", s_method="occlusion")
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="s_towers").value == str(folder)
+    assert len(app.get("plotly_chart")) == 2
+    app = open_page(page, s_what="image", s_method="occlusion")
+    assert not app.error
+    assert app.metric[0].value not in ("1.000", "0.000")
+    monkeypatch.undo()
+    settings.cache_clear()

@@ -24,7 +24,7 @@ SPREAD = 0.2
 MAX_POSITIONS = 40
 
 ENCODERS = (
-    *("bert", "distilbert", "electra", "roberta", "xlm-roberta", "mpnet", "deberta-v2"),
+    *("bert", "distilbert", "electra", "ernie", "roberta", "xlm-roberta", "mpnet", "deberta-v2"),
     *("modernbert", "modernbert-mean"),
 )
 CAUSAL = ("gpt2", "llama", "qwen2")
@@ -72,6 +72,7 @@ CLASSES = {
     "bert": "BertForSequenceClassification",
     "distilbert": "DistilBertForSequenceClassification",
     "electra": "ElectraForSequenceClassification",
+    "ernie": "ErnieForSequenceClassification",
     "roberta": "RobertaForSequenceClassification",
     "xlm-roberta": "XLMRobertaForSequenceClassification",
     "mpnet": "MPNetForSequenceClassification",

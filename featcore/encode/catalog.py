@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from featcore.encode.layouts import layout_of
 from featcore.encode.names import Asked, parse
-from featcore.encode.towers import of_tower, weights_of
+from featcore.encode.towers import has_two, of_tower, weights_of
 from featcore.errors import LoadError, UnknownName
 from featcore.keys import file_digest
 from featcore.settings import settings
@@ -135,6 +135,20 @@ def folders() -> list[Path]:
     return [path.parent for root in settings().roots for path in sorted(root.glob("*/config.json"))]
 
 
+def folders_of_two() -> list[Path]:
+    """Those folders that hold two towers, one for text and one for pictures."""
+    return [folder for folder in folders() if has_two(_stated(folder / "config.json"))]
+
+
+def _stated(path: Path) -> dict:
+    """The object of a JSON file; empty where there is none, which is said where the file is needed."""
+    try:
+        stated = json.loads(path.read_text())
+    except (ValueError, OSError):
+        return {}
+    return stated if isinstance(stated, dict) else {}
+
+
 def card_of(folder: Path, tower: str = "", size: tuple[int, int] | None = None) -> Card:
     """Read what a folder holds from its config and the header of its weights; cached by file time and size.
 
@@ -237,11 +251,7 @@ def refuse_code(folder: Path) -> None:
         LoadError: one of its JSON files names such a class under "auto_map".
     """
     for path in sorted(folder.glob("*config.json")):
-        try:
-            stated = json.loads(path.read_text())
-        except (ValueError, OSError):
-            continue  # said where the file is needed
-        if isinstance(stated, dict) and (wanted := stated.get("auto_map")):
+        if wanted := _stated(path).get("auto_map"):
             names = ", ".join(map(str, wanted.values() if isinstance(wanted, dict) else [wanted]))
             raise LoadError(
                 f"The {path.name} of '{folder.name}' asks for code of its own (auto_map: {names}). Code from a "

@@ -2,9 +2,10 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillRunning
+from errno import ENOSPC
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -64,7 +65,8 @@ def fetch(name: str, progress: Callable[[int, int], None] = lambda done, total: 
     """The folder of a name, downloaded where it is not there yet; `progress` gets bytes done and in all.
 
     `HF_TOKEN` is read from the environment and sent to the hub only. `progress` is called from this thread and may
-    raise to stop; what was downloaded so far is taken up again the next time.
+    raise to stop; files that are whole are kept, the one that was on its way begins again the next time. A connection
+    that breaks is taken up again where it broke, five times.
 
     Raises:
         LoadError: the hub is not allowed or not reachable, or the repository has no safetensors.
@@ -76,8 +78,9 @@ def fetch(name: str, progress: Callable[[int, int], None] = lambda done, total: 
     if _COMMIT.fullmatch(revision) and (folder := cached(name)):
         return folder
     from huggingface_hub.errors import (
+        DisabledRepoError,
         GatedRepoError,
-        HfHubHTTPError,
+        HTTPError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
@@ -86,36 +89,64 @@ def fetch(name: str, progress: Callable[[int, int], None] = lambda done, total: 
     try:
         return _download(repository, revision, progress)
     except GatedRepoError as error:
-        reason = "its licence must be accepted on the hub first, and HF_TOKEN set where the server starts"
-        raise LoadError(f"The hub did not give '{name}': {reason}. {ALTERNATIVE}") from error
+        cause = (
+            f"it is gated; accept its licence at huggingface.co/{repository} and set HF_TOKEN where the server starts"
+        )
+        raise _refusal(name, cause) from error
+    except DisabledRepoError as error:
+        raise _refusal(name, "the hub has switched this repository off") from error
     except RevisionNotFoundError as error:
-        raise LoadError(f"The hub did not give '{name}': it has no revision '{revision}'. {ALTERNATIVE}") from error
+        raise _refusal(name, f"it has no revision '{revision}'; leave out what stands behind the @") from error
     except RepositoryNotFoundError as error:
-        raise LoadError(
-            f"The hub did not give '{name}': no public repository has that name. Check it. {ALTERNATIVE}"
-        ) from error
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError, _httpx_error()) as error:
-        if (folder := cached(name)) is not None:
+        cause = "no public repository has that name; check it, or set HF_TOKEN where the server starts if it is private"
+        raise _refusal(name, cause) from error
+    except (HTTPError, OfflineModeIsEnabled, OSError) as error:
+        status = _status(error)
+        if status not in (401, 403) and (folder := cached(name)) is not None:
             return folder
-        raise LoadError(
-            f"The hub did not give '{name}': it cannot be reached ({type(error).__name__}). {ALTERNATIVE} "
-            "That is an embedded encoder."
-        ) from error
+        raise _refusal(name, _cause(error, status)) from error
 
 
-def _httpx_error() -> type[Exception]:
-    """The base of all errors of the client that huggingface_hub speaks through."""
-    import httpx2
+def _refusal(name: str, cause: str) -> LoadError:
+    return LoadError(f"The hub did not give '{name}': {cause}. {ALTERNATIVE} That is an embedded encoder.")
 
-    return httpx2.HTTPError
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it came from; the hub's library wraps what a file's request was answered with."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _status(error: BaseException) -> int | None:
+    """The status that the hub answered with; None where it did not answer."""
+    answers = (getattr(each, "response", None) for each in _chain(error))
+    return next((int(answer.status_code) for answer in answers if answer is not None), None)
+
+
+def _cause(error: BaseException, status: int | None) -> str:
+    """Why a request failed and what to do, in words."""
+    if status in (401, 403):
+        may = "is not valid" if status == 401 else "may not read it"
+        return f"the HF_TOKEN of this server {may} ({status}); set another where it starts, or none"
+    if status == 429:
+        return "it was asked too often (429); wait some minutes, or set HF_TOKEN where the server starts"
+    if status is not None:
+        return f"it answers with an error of its own ({status}); try again later"
+    if any("Timeout" in type(each).__name__ for each in _chain(error)):
+        return "it did not answer in time; try again later"
+    if getattr(error, "errno", None) == ENOSPC:
+        return "there is no space left on this machine's disk; make room where HF_HOME points"
+    return f"it cannot be reached ({type(error).__name__}); check the network"
 
 
 def _download(repository: str, revision: str, progress: Callable[[int, int], None]) -> Path:
     from huggingface_hub import HfApi
+    from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
 
     token = os.environ.get("HF_TOKEN") or False  # never a token that somebody left on this machine
     api = HfApi(token=token)
-    info = api.model_info(repository, revision=revision, files_metadata=True)
+    info = api.model_info(repository, revision=revision, files_metadata=True, timeout=HF_HUB_ETAG_TIMEOUT)
     assert info.sha is not None
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
     if WEIGHTS not in sizes:
@@ -170,7 +201,9 @@ def _bar(counted: _Counted, stop: Event) -> type:
 
         def update(self, n: float | None = 1) -> None:
             if stop.is_set():
-                raise Cancelled("The download was stopped; what is here already is taken up the next time.")
+                raise Cancelled(
+                    "The download was stopped. Files that are whole are kept; the next time it goes on with the others."
+                )
             counted.done += int(n or 0)
 
     return Bar

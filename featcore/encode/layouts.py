@@ -238,6 +238,7 @@ LAYOUTS: dict[str, Layout] = {
         Layout("bert", "text"),
         Layout("distilbert", "text"),
         Layout("electra", "text"),
+        Layout("ernie", "text"),
         Layout("roberta", "text", position_offset=2),
         Layout("xlm-roberta", "text", position_offset=2),
         Layout("mpnet", "text", position_offset=2),

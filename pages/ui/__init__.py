@@ -20,6 +20,7 @@ from pages.ui.shared import (
     show_table,
 )
 from pages.ui.show import escape, figure, friendly_errors, notes, provenance
+from pages.ui.similarity import pick_pair, say_how_to_get_two_towers, show_pair
 from pages.ui.timing import pick_stage, pick_timing, timed_all
 from pages.ui.training import show_run, start_run
 from pages.ui.trust import (

@@ -108,16 +108,11 @@ def _offered(modality: Modality | None) -> dict[str, str]:
 
 def _brought(prefix: str, name: str, modality: Modality | None, needs: frozenset[str]) -> Card:
     """The card of a folder or of a hub name; a name that is not here yet is downloaded when a person says so."""
-    from featcore.encode.catalog import EMBEDDED, card_of, folder_of, folder_under_roots
+    from featcore.encode.catalog import card_of
     from featcore.encode.names import parse
 
     asked = parse(name)
-    if asked.checkpoint in EMBEDDED:
-        folder = folder_of(asked.checkpoint)
-    elif name[:1] in "/~." or "\\" in name:
-        folder = folder_under_roots(asked.checkpoint)
-    else:
-        folder = _from_hub(prefix, asked.checkpoint)
+    folder = folder_or_download(prefix, asked.checkpoint)
     card = replace(card_of(folder, asked.tower, asked.size), name=name, title=Path(name).name)
     if modality not in (None, card.modality):
         raise LoadError(f"'{name}' reads {KINDS[card.modality].lower()}; choose that kind of input for it.")
@@ -126,6 +121,16 @@ def _brought(prefix: str, name: str, modality: Modality | None, needs: frozenset
             f"'{name}' does not provide {', '.join(sorted(needs - card.provides))}. Choose another encoder."
         )
     return card
+
+
+def folder_or_download(prefix: str, checkpoint: str) -> Path:
+    """The folder of an embedded encoder, of one typed under the roots, or of a hub name."""
+    from featcore.encode.catalog import EMBEDDED, folder_of, folder_under_roots
+
+    if checkpoint in EMBEDDED:
+        return folder_of(checkpoint)
+    typed_folder = checkpoint[:1] in "/~." or "\\" in checkpoint
+    return folder_under_roots(checkpoint) if typed_folder else _from_hub(prefix, checkpoint)
 
 
 def _from_hub(prefix: str, name: str) -> Path:

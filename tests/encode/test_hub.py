@@ -3,9 +3,12 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -26,6 +29,18 @@ class Hub(BaseHTTPRequestHandler):
     folder: Path
     asked: list[str] = []
     tokens: list[str | None] = []
+    cut = 0  # how many answers with the weights break off half way
+    # Repositories that are not given: status, and the hub's own word for it.
+    refused = {
+        "gated": (403, {"X-Error-Code": "GatedRepo"}),
+        "private": (401, {"X-Error-Code": "RepoNotFound"}),
+        "forbidden": (403, {}),
+        "revoked": (401, {"X-Error-Message": "Invalid credentials in Authorization header"}),
+        "nowhere": (404, {"X-Error-Code": "RepoNotFound"}),
+        "off": (403, {"X-Error-Message": "Access to this resource is disabled."}),
+        "busy": (429, {}),
+        "broken": (503, {}),
+    }
 
     def do_HEAD(self):
         self.do_GET()
@@ -34,6 +49,14 @@ class Hub(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         self.asked.append(f"{self.command} {path}")
         self.tokens.append(self.headers.get("Authorization"))
+        repository = path.removeprefix("/api/models/org/").partition("/")[0]
+        if repository in self.refused:
+            status, headers = self.refused[repository]
+            return self.answer(b"", headers, status)
+        if repository == "slow":
+            time.sleep(3)
+        if path == "/api/models/org/tiny/revision/nobranch":
+            return self.answer(b"", {"X-Error-Code": "RevisionNotFound"}, 404)
         if path == "/api/models/org/tiny" or path.startswith("/api/models/org/tiny/revision/"):
             files = [{"rfilename": f.name, "size": f.stat().st_size} for f in sorted(self.folder.iterdir())]
             return self.answer(json.dumps({"id": "org/tiny", "sha": COMMIT, "siblings": files}).encode(), {})
@@ -41,15 +64,25 @@ class Hub(BaseHTTPRequestHandler):
         if name == path or not (self.folder / name).is_file():
             return self.answer(b"", {"X-Error-Code": "RepoNotFound"}, 404)
         raw = (self.folder / name).read_bytes()
-        return self.answer(raw, {"ETag": f'"{hashlib.sha256(raw).hexdigest()}"', "X-Repo-Commit": COMMIT})
+        headers = {"ETag": f'"{hashlib.sha256(raw).hexdigest()}"', "X-Repo-Commit": COMMIT}
+        begin = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        if self.command == "GET" and name == "model.safetensors" and Hub.cut:
+            Hub.cut -= 1
+            self.answer(raw[begin:], headers, stop=len(raw) // 2)
+            return self.connection.close()
+        if begin:
+            Hub.asked.append(f"taken up at {begin} of {len(raw)}")
+            headers["Content-Range"] = f"bytes {begin}-{len(raw) - 1}/{len(raw)}"
+        return self.answer(raw[begin:], headers, 206 if begin else 200)
 
-    def answer(self, raw, headers, status=200):
+    def answer(self, raw, headers, status=200, stop=None):
         self.send_response(status)
         for key, value in {**headers, "Content-Length": str(len(raw))}.items():
             self.send_header(key, value)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(raw)
+            with suppress(BrokenPipeError, ConnectionResetError):  # who asked has gone
+                self.wfile.write(raw[:stop])
 
     def log_message(self, *_):
         pass
@@ -57,8 +90,22 @@ class Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(tmp_path):
-    Hub.folder, Hub.asked, Hub.tokens = tiny.build("bert", tmp_path / "repository"), [], []
-    (Hub.folder / "modeling_evil.py").write_text("open('evil', 'w')")
+    folder = tiny.build("bert", tmp_path / "repository")
+    (folder / "modeling_evil.py").write_text("open('evil', 'w')")
+    yield from serve(folder)
+
+
+@pytest.fixture
+def plain_server(tmp_path):
+    """A repository of 25 MB that nobody loads: parts of 10 MiB are what a broken connection keeps."""
+    (tmp_path / "repository").mkdir()
+    (tmp_path / "repository" / "config.json").write_text("{}")
+    (tmp_path / "repository" / "model.safetensors").write_bytes(os.urandom(25_000_000))
+    yield from serve(tmp_path / "repository")
+
+
+def serve(folder):
+    Hub.folder, Hub.asked, Hub.tokens, Hub.cut = folder, [], [], 0
     running = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=running.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{running.server_port}"
@@ -101,6 +148,60 @@ def test_a_hub_that_cannot_be_reached_offers_an_embedded_encoder(tmp_path):
     said = ask(code, tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
     assert "SAID The hub did not give 'org/tiny': it cannot be reached" in said, said
     assert "text-mini" in said
+
+
+SAID = {
+    "org/gated": r"it is gated; accept its licence at huggingface.co/org/gated and set HF_TOKEN",
+    "org/private": r"no public repository has that name; check it, or set HF_TOKEN .* if it is private",
+    "org/nowhere": r"no public repository has that name; check it",
+    "org/forbidden": r"the HF_TOKEN of this server may not read it \(403\)",
+    "org/revoked": r"the HF_TOKEN of this server is not valid \(401\)",
+    "org/off": r"the hub has switched this repository off",
+    "org/busy": r"it was asked too often \(429\); wait some minutes",
+    "org/broken": r"it answers with an error of its own \(503\); try again later",
+    "org/slow": r"it did not answer in time; try again later",
+    "org/tiny@nobranch": r"it has no revision 'nobranch'; leave out",
+}
+
+
+def test_every_refusal_of_the_hub_names_the_repository_the_cause_and_the_way_out(plain_server, tmp_path):
+    code = f"""if 1:
+        from featcore.encode import hub; from featcore.errors import LoadError
+        for name in {list(SAID)}:
+            try: hub.fetch(name)
+            except LoadError as error: print("SAID", name, error)"""
+    said = ask(code, tmp_path, HF_ENDPOINT=plain_server, HF_TOKEN="hf_secret", HF_HUB_ETAG_TIMEOUT="1")
+    lines = dict(line.split(" ", 2)[1:] for line in said.splitlines() if line.startswith("SAID "))
+    assert lines.keys() == SAID.keys(), said
+    for name, words in SAID.items():
+        assert re.match(rf"The hub did not give '{name}': {words}", lines[name]), lines[name]
+        assert "Choose an embedded encoder instead, for example 'text-mini'" in lines[name]
+    assert "hf_secret" not in said
+    assert "Traceback" not in said
+
+
+def test_a_connection_that_breaks_is_taken_up_where_it_broke_and_a_stopped_download_begins_again(
+    plain_server, tmp_path
+):
+    code = f"""if 1:
+        from featcore.encode import hub; from featcore.errors import Cancelled
+        def stop(done, total):
+            if done > 0: raise Cancelled("stopped")
+        try: hub.fetch("org/tiny", stop)
+        except Cancelled as error: print("SAID", error)
+        print("HERE", hub.cached("org/tiny@{COMMIT}"))"""
+    said = ask(code, tmp_path, HF_ENDPOINT=plain_server)
+    assert "SAID stopped" in said, said
+    assert "HERE None" in said
+    Hub.cut = 1
+    code = """if 1:
+        import hashlib
+        from featcore.encode import hub
+        folder = hub.fetch("org/tiny")
+        print("WHOLE", hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest())"""
+    said = ask(code, tmp_path, HF_ENDPOINT=plain_server)
+    assert f"taken up at {10 * 2**20} of 25000000" in Hub.asked, said
+    assert f"WHOLE {hashlib.sha256((Hub.folder / 'model.safetensors').read_bytes()).hexdigest()}" in said
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "../x", "-a/b", "a--b/c", "a/b.git", "a/b@../c", "gpt2", "a/" + "b" * 100])
