@@ -78,6 +78,13 @@ def test_no_page_lies_directly_in_pages():
     assert not list((ROOT / "pages").glob("*.py"))
 
 
+def test_no_two_pages_share_the_keys_of_their_widgets():
+    pages = (ROOT / "pages").glob("[0-9]*/*.py")
+    letters = [letter for page in pages for letter in set(re.findall(r'ui\.\w+\("(\w)"', page.read_text()))]
+    assert len(letters) > 10
+    assert len(letters) == len(set(letters)), "what is chosen on one page would be chosen on the other"
+
+
 @pytest.mark.parametrize(
     "forbidden",
     ["use_container_width", "unsafe_allow_html", "trust_remote_code=True", "weights_only=False", "pickle.load"],

@@ -424,16 +424,16 @@ def test_two_inputs_are_compared_on_both_sides_and_two_towers_join_a_text_and_a_
     monkeypatch.setenv("FEATCORE_ROOTS", str(tmp_path / "roots"))
     monkeypatch.setenv("FEATCORE_ALLOW_HUB", "0")
     settings.cache_clear()
-    app = open_page(page, s_what="both")
+    app = open_page(page, y_what="both")
     assert not app.error
     assert "No checkpoint with two towers is chosen" in texts(app)
     folder = tiny.build_towers("clip", tmp_path / "roots" / "mine")
-    app = open_page(page, s_what="both", s_method="occlusion")
+    app = open_page(page, y_what="both", y_method="occlusion")
     assert not app.exception
     assert not app.error
-    assert app.selectbox(key="s_towers").value == str(folder)
+    assert app.selectbox(key="y_towers").value == str(folder)
     assert len(app.get("plotly_chart")) == 2
-    app = open_page(page, s_what="image", s_method="occlusion")
+    app = open_page(page, y_what="image", y_method="occlusion")
     assert not app.error
     assert app.metric[0].value not in ("1.000", "0.000")
     monkeypatch.undo()

@@ -71,7 +71,6 @@ __all__ = [
     "attribution_cost",
     "bars",
     "cascade",
-    "clip_webm",
     "concentration",
     "config",
     "confusion",

@@ -12,8 +12,8 @@ st.caption(
 
 with ui.friendly_errors():
     with st.container(border=True):
-        pair = ui.pick_pair("s")
+        pair = ui.pick_pair("y")
     if pair is None:
         ui.say_how_to_get_two_towers()
     else:
-        ui.show_pair("s", pair)
+        ui.show_pair("y", pair)

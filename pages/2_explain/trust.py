@@ -13,7 +13,7 @@ st.caption(
 with ui.friendly_errors():
     st.subheader("Inputs that somebody marked")
     with st.container(border=True):
-        ui.show_shipped_trust("t")
+        ui.show_shipped_trust("g")
     st.subheader("Your own input")
     with st.container(border=True):
         asked = ui.pick_one("u")
