@@ -211,3 +211,25 @@ def test_an_explained_clip_is_kept_as_a_film_of_the_same_scores(tmp_path: Path) 
 def test_a_text_is_no_film(bert: Path, tmp_path: Path) -> None:
     words = ("explain", "-e", bert, "--text", "not bad", "--export", tmp_path / "a.gif")
     assert "reads no clips" in call(*words, code=2).stderr
+
+
+def test_bench_lists_its_suites_and_keeps_their_records(bert: Path, tmp_path: Path) -> None:
+    from featcore.measure.records import read
+
+    assert {"scaling", "goals", "ceilings"} <= {line.split()[0] for line in call("bench", "list").stdout.splitlines()}
+    kept = tmp_path / "records.jsonl"
+    told = call("bench", "stages", "-e", bert, "--budget-s", "0.01", "--save", kept, "--json").stdout
+    assert [json.loads(line) for line in told.splitlines()] == read(kept)
+    lines = call("bench", "stages", "-e", bert, "--budget-s", "0.01").stdout.splitlines()
+    assert len(lines) == 1 + len(read(kept))
+    assert "No suite is called 'x'" in call("bench", "x", code=2).stderr
+
+
+def test_bench_takes_one_encoder_of_each_family_unless_told() -> None:
+    import featcore as fc
+    from featcore.commands.bench import _default
+
+    cards = fc.encoders()
+    families = {card.name: card.family for card in cards}
+    assert _default(cards)[0] == cards[0].name
+    assert sorted(families[name] for name in _default(cards)) == sorted(set(families.values()))
