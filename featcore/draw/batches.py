@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from featcore.draw.curves import legend_below
 from featcore.draw.meta import canvas, escape, finish, number
-from featcore.draw.ruler import SYMBOLS, disturbed_words, duration, hollow, log_axis, looks, marks, told
+from featcore.draw.ruler import SYMBOLS, curve, disturbed_words, duration, hollow, log_axis, looks, told
 from featcore.draw.scale import CATEGORIES, QUIET
 from featcore.draw.sweep import (
     NEAR_BEST,
@@ -51,33 +51,13 @@ def throughput(records: Iterable[Record], height: int = 430) -> "Picture":
     edges: list[float] = []
     rates = np.concatenate([one.throughput for one in each])
     for one, look in zip(each, looks(each), strict=True):
-        low, high = one.interval_s.T
         rate, at = one.throughput, knee(one.throughput)
-        figure.add_trace(
-            go.Scatter(
-                x=one.x.tolist(),
-                y=rate.tolist(),
-                mode="lines+markers",
-                name=escape(one.name),
-                legendgroup=one.name,
-                line={"color": look["color"], "width": 2, "dash": look["dash"]},
-                marker=marks(one, look),
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": np.nan_to_num(one.x / low - rate).tolist(),
-                    "arrayminus": np.nan_to_num(rate - one.x / high).tolist(),
-                    "color": look["color"],
-                    "thickness": 1.5,
-                    "width": 4,
-                },
-                hovertext=[
-                    f"<b>{escape(one.name)}</b><br>batch {batch:,.0f}: {number(each_rate)} inputs/s<br>{told(record)}"
-                    for batch, each_rate, record in zip(one.x, rate, one.records, strict=True)
-                ],
-                hovertemplate="%{hovertext}<extra></extra>",
-            )
-        )
+        beside = [
+            f"<b>{escape(one.name)}</b><br>batch {batch:,.0f}: {number(each_rate)} inputs/s<br>{told(record)}"
+            for batch, each_rate, record in zip(one.x, rate, one.records, strict=True)
+        ]
+        rates_95 = one.x[:, None] / one.interval_s[:, ::-1]  # the longest time is the lowest rate
+        figure.add_trace(curve(one, look, one.x, rate, rates_95, one.disturbed, beside))
         ring = go.Scatter(x=[one.x[at]], y=[rate[at]], mode="markers", legendgroup=one.name, showlegend=False)
         ring.update(
             marker={"symbol": "circle-open", "size": 17, "color": look["color"], "line": {"width": 2.5}},

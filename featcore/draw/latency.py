@@ -1,12 +1,13 @@
 """Latencies become figures: stages of several encoders on one axis, one run in order, percentiles."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from featcore.draw.curves import legend_below
-from featcore.draw.meta import canvas, escape, finish, number, ruled, shorten, titled
+from featcore.draw.meta import canvas, escape, finish, number, ruled, shorten, titled, whisker
 from featcore.draw.scale import CATEGORIES
 from featcore.types import Latency, median_interval
 
@@ -107,6 +108,7 @@ def stages(
         place = [order.index(latency.stage) - 0.4 + share * (i + 0.5) for latency in each]
         whiskers = [median_interval(np.asarray(latency.samples_s, float)) for latency in each]
         middle = [latency.p50_s for latency in each]
+        edges = [(nan, nan) if w is None else (1000 * w[0], 1000 * w[1]) for w in whiskers]
         said = [
             f"<b>{escape(name)}</b> · {escape(spell_stage(latency.stage))}<br>"
             + ("fewer than 5 samples, no median" if m is None else f"median {ms(m)}")
@@ -133,19 +135,7 @@ def stages(
                         "solidity": 0.35,
                     },
                 },
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [
-                        1000 * (w[1] - m) if w and m is not None else 0 for m, w in zip(middle, whiskers, strict=True)
-                    ],
-                    "arrayminus": [
-                        1000 * (m - w[0]) if w and m is not None else 0 for m, w in zip(middle, whiskers, strict=True)
-                    ],
-                    "color": colour,
-                    "thickness": 2,
-                    "width": 5,
-                },
+                error_x=whisker([nan if m is None else 1000 * m for m in middle], edges, colour),
                 customdata=[[name, latency.stage] for latency in each],
                 hovertext=said,
                 hovertemplate="%{hovertext}<extra></extra>",

@@ -84,6 +84,16 @@ def plural(word: str, count: int) -> str:
     return word if count == 1 else word + ("es" if word.endswith("ch") else "s")
 
 
+def whisker(middle: Any, interval: Any, color: str, thick: float = 2, wide: int = 5) -> dict[str, Any]:
+    """Error bars of values over their intervals, [n 2] in the values' own unit; none where an edge is not known."""
+    middle, (low, high) = np.atleast_1d(np.asarray(middle, float)), np.asarray(interval, float).reshape(-1, 2).T
+    reach = {
+        side: np.maximum(np.nan_to_num(far), 0).tolist()
+        for side, far in (("array", high - middle), ("arrayminus", middle - low))
+    }
+    return {"type": "data", "symmetric": False, **reach, "color": color, "thickness": thick, "width": wide}
+
+
 def chosen(selected: int | Sequence[int] | None) -> list[int]:
     """One selected unit, several or none as a list."""
     if selected is None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from featcore.draw.meta import canvas, escape, finish, number, ruled, shorten
+from featcore.draw.meta import canvas, escape, finish, number, ruled, shorten, whisker
 from featcore.draw.ruler import disturbed_words, log_axis
 from featcore.draw.scale import CATEGORIES, FAINT, QUIET
 from featcore.draw.sweep import Record, columns, known, machine, part
@@ -65,7 +65,7 @@ def forest(records: Iterable[Record]) -> "Picture":
     control = go.Scatter(x=[np.sqrt(low * high)], y=[0], mode="markers", hovertemplate="%{hovertext}<extra></extra>")
     control.update(
         marker={"symbol": "diamond", "size": 9, "color": _PLAIN},
-        error_x=_whisker(np.sqrt(low * high), low, high, _PLAIN),
+        error_x=whisker(np.sqrt(low * high), (low, high), _PLAIN, 2.5, 6),
         hovertext=f"<b>{CONTROL}</b><br>A against itself, the widest of {len(rows)}: "
         f"{number(low)} to {number(high)}<br>a ratio inside it says nothing",
     )
@@ -99,7 +99,7 @@ def forest(records: Iterable[Record]) -> "Picture":
                 "color": colour,
                 "line": {"width": 1.5 if row["disturbed"] else 0, "color": colour},
             },
-            error_x=_whisker(row["ratio"], row["ratio_low"], row["ratio_high"], colour),
+            error_x=whisker(row["ratio"], (row["ratio_low"], row["ratio_high"]), colour, 2.5, 6),
             hovertext=_told(row),
         )
         figure.add_trace(dot)
@@ -133,18 +133,6 @@ def _edges(record: Record, field: str) -> tuple[float, float] | None:
         return None
     low, high = (known({"edge": edge}, "edge") for edge in found)
     return (low, high) if low is not None and high is not None and low <= high else None
-
-
-def _whisker(middle: float, low: float, high: float, colour: str) -> dict[str, Any]:
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [max(high - middle, 0.0)],
-        "arrayminus": [max(middle - low, 0.0)],
-        "color": colour,
-        "thickness": 2.5,
-        "width": 6,
-    }
 
 
 def _label(row: dict[str, Any], several: bool) -> str:

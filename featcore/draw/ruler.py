@@ -1,14 +1,18 @@
 """What charts of records share: logarithmic axes, one colour a line and one dash a machine, words of a record."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Bool, Float
 
-from featcore.draw.meta import escape, number, ruled, titled
+from featcore.draw.meta import escape, number, ruled, titled, whisker
 from featcore.draw.scale import CATEGORIES
 from featcore.draw.sweep import PARTS, Record, Series, distinct, machine, median_s, part
 from featcore.types import median_interval
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 DASHES = ("solid", "dash", "dashdot", "dot", "longdash")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "star")
@@ -134,14 +138,40 @@ def hollow(symbol: str) -> str:
     return f"{symbol}-x-open" if symbol in _CROSSED else f"{symbol}-open"
 
 
-def marks(one: Series, look: dict[str, str], size: int = 8) -> dict[str, Any]:
+def marks(disturbed: Bool[np.ndarray, " p"], look: dict[str, str], size: int = 8) -> dict[str, Any]:
     """Markers of a line; a disturbed record is larger and hollow."""
     return {
-        "size": [size + 4 if each else size for each in one.disturbed],
-        "symbol": [hollow(look["symbol"]) if each else look["symbol"] for each in one.disturbed],
+        "size": [size + 4 if each else size for each in disturbed],
+        "symbol": [hollow(look["symbol"]) if each else look["symbol"] for each in disturbed],
         "color": look["color"],
-        "line": {"width": [1.5 if each else 0 for each in one.disturbed], "color": look["color"]},
+        "line": {"width": [1.5 if each else 0 for each in disturbed], "color": look["color"]},
     }
+
+
+def curve(
+    one: Series,
+    look: dict[str, str],
+    x: Float[np.ndarray, " p"],
+    y: Float[np.ndarray, " p"],
+    interval: Float[np.ndarray, "p 2"],
+    disturbed: Bool[np.ndarray, " p"],
+    said: list[str],
+) -> "go.Scatter":
+    """One line of a sweep with its 95 % intervals; `said` stands beside the pointer at each value."""
+    import plotly.graph_objects as go
+
+    return go.Scatter(
+        x=x.tolist(),
+        y=y.tolist(),
+        mode="lines+markers",
+        name=escape(one.name),
+        legendgroup=one.name,
+        line={"color": look["color"], "width": 2, "dash": look["dash"]},
+        marker=marks(disturbed, look),
+        error_y=whisker(y, interval, look["color"], 1.5, 4),
+        hovertext=said,
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
 
 
 def disturbed_words(count: int, whole: int) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from featcore.draw.curves import legend_below
 from featcore.draw.meta import canvas, escape, finish, number, ruled, titled
-from featcore.draw.ruler import disturbed_words, duration, hollow, log_axis, looks, marks, told
+from featcore.draw.ruler import curve, disturbed_words, duration, log_axis, looks, told
 from featcore.draw.scale import CATEGORIES, QUIET
 from featcore.draw.sweep import AXES, Record, Series, columns, crossover, local_exponents, rows_of, series
 
@@ -44,32 +44,11 @@ def growth(records: Iterable[Record], axis: str = "units", height: int = 430) ->
                 line={"color": look["color"], "width": 1.2, "dash": "dot"},
             )
         )
-        low, high = one.interval_s.T
-        figure.add_trace(
-            go.Scatter(
-                x=one.x.tolist(),
-                y=(1e3 * one.median_s).tolist(),
-                mode="lines+markers",
-                name=escape(one.name),
-                legendgroup=one.name,
-                line={"color": look["color"], "width": 2, "dash": look["dash"]},
-                marker=marks(one, look),
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": np.nan_to_num(1e3 * (high - one.median_s)).tolist(),
-                    "arrayminus": np.nan_to_num(1e3 * (one.median_s - low)).tolist(),
-                    "color": look["color"],
-                    "thickness": 1.5,
-                    "width": 4,
-                },
-                hovertext=[
-                    f"<b>{escape(one.name)}</b><br>{AXES[axis]}: {at:,.0f}<br>{told(record)}"
-                    for at, record in zip(one.x, one.records, strict=True)
-                ],
-                hovertemplate="%{hovertext}<extra></extra>",
-            )
-        )
+        beside = [
+            f"<b>{escape(one.name)}</b><br>{AXES[axis]}: {at:,.0f}<br>{told(record)}"
+            for at, record in zip(one.x, one.records, strict=True)
+        ]
+        figure.add_trace(curve(one, look, one.x, 1e3 * one.median_s, 1e3 * one.interval_s, one.disturbed, beside))
     times = np.concatenate(
         [1e3 * np.concatenate([one.median_s, one.interval_s.ravel(), _at_best_rate(one)]) for one in each]
     )
@@ -107,41 +86,14 @@ def exponents(records: Iterable[Record], axis: str = "units", height: int = 430)
         dotted = go.Scatter(x=middle.tolist(), y=predicted.tolist(), mode="lines", legendgroup=one.name)
         dotted.update(showlegend=False, hoverinfo="skip", line={"color": look["color"], "width": 1.5, "dash": "dot"})
         figure.add_trace(dotted)
-        figure.add_trace(
-            go.Scatter(
-                x=middle.tolist(),
-                y=slope.tolist(),
-                mode="lines+markers",
-                name=escape(one.name),
-                legendgroup=one.name,
-                line={"color": look["color"], "width": 2, "dash": look["dash"]},
-                marker={
-                    "size": 8,
-                    "color": look["color"],
-                    "symbol": [hollow(look["symbol"]) if bad else look["symbol"] for bad in shaky],
-                    "line": {"width": 1.5 * shaky, "color": look["color"]},
-                },
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": np.nan_to_num(interval[:, 1] - slope).tolist(),
-                    "arrayminus": np.nan_to_num(slope - interval[:, 0]).tolist(),
-                    "color": look["color"],
-                    "thickness": 1.5,
-                    "width": 4,
-                },
-                hovertext=[
-                    f"<b>{escape(one.name)}</b><br>{AXES[axis]} {span}<br>exponent {number(found)}"
-                    + (f", 95 % interval {number(low)} to {number(high)}" if np.isfinite(low) else "")
-                    + (f"<br>by the FLOP formula {number(wanted)}" if np.isfinite(wanted) else "")
-                    + ("<br><b>disturbed</b>" if bad else "")
-                    for span, found, (low, high), wanted, bad in zip(
-                        ends, slope, interval, predicted, shaky, strict=True
-                    )
-                ],
-                hovertemplate="%{hovertext}<extra></extra>",
-            )
-        )
+        beside = [
+            f"<b>{escape(one.name)}</b><br>{AXES[axis]} {span}<br>exponent {number(found)}"
+            + (f", 95 % interval {number(low)} to {number(high)}" if np.isfinite(low) else "")
+            + (f"<br>by the FLOP formula {number(wanted)}" if np.isfinite(wanted) else "")
+            + ("<br><b>disturbed</b>" if bad else "")
+            for span, found, (low, high), wanted, bad in zip(ends, slope, interval, predicted, shaky, strict=True)
+        ]
+        figure.add_trace(curve(one, look, middle, slope, interval, shaky, beside))
         for row in zip([one.name] * len(slope), middle, slope, *interval.T, predicted, shaky.tolist(), strict=True):
             for column, cell in zip(table.values(), row, strict=True):
                 column.append(_cell(cell))

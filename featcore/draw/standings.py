@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from featcore.draw.meta import CLEAR, canvas, escape, finish, number, ruled, titled
+from featcore.draw.meta import CLEAR, canvas, escape, finish, number, ruled, titled, whisker
 from featcore.draw.scale import CATEGORIES, QUIET
 
 if TYPE_CHECKING:
@@ -50,15 +50,7 @@ def standing(
     bars = go.Bar(orientation="h", x=np.nan_to_num(middle).tolist(), y=list(range(len(labels))), width=0.62)
     bars.update(
         marker={"color": colours, "opacity": 0.75, "line": {"width": 0}},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": np.nan_to_num(high - middle).tolist(),
-            "arrayminus": np.nan_to_num(middle - low).tolist(),
-            "color": QUIET.replace("0.55", "0.95"),
-            "thickness": 2,
-            "width": 5,
-        },
+        error_x=whisker(middle, np.stack([low, high], 1), QUIET.replace("0.55", "0.95")),
         customdata=[[row] for row in range(len(labels))],
         hovertext=lines,
         hovertemplate="%{hovertext}<extra></extra>",

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from featcore.draw.curves import legend_below
-from featcore.draw.meta import canvas, escape, finish, ruled, shorten, titled
+from featcore.draw.meta import canvas, escape, finish, ruled, shorten, titled, whisker
 from featcore.draw.scale import CATEGORIES, QUIET, Scale
 
 if TYPE_CHECKING:
@@ -126,12 +126,7 @@ def ladder(
     figure = canvas(60 + 52 * len(names), 8, 8, 8, 40)
     bars = go.Bar(x=list(shares), y=names, orientation="h", marker={"color": CATEGORIES[0]}, width=0.5)
     bars.update(
-        error_x={
-            "array": [high - share for share, (_, high) in zip(shares, intervals, strict=True)],
-            "arrayminus": [share - low for share, (low, _) in zip(shares, intervals, strict=True)],
-            "symmetric": False,
-            "color": QUIET,
-        },
+        error_x=whisker(shares, intervals, QUIET),
         text=[f"{share:.1%}" for share in shares],
         textposition="inside",
         insidetextanchor="start",
