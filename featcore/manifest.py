@@ -45,9 +45,14 @@ def encoder_table(assets: Path) -> str:
 
 def write_encoders(readme: Path, assets: Path) -> None:
     """Put the table of encoders between its two marks in the README."""
-    text = readme.read_text(encoding="utf-8")
-    before, after = text.split(ENCODERS)[0], text.split(END_ENCODERS)[1]
-    readme.write_text(f"{before}{ENCODERS}\n{encoder_table(assets)}\n{END_ENCODERS}{after}", encoding="utf-8")
+    put(readme, ENCODERS, encoder_table(assets), END_ENCODERS)
+
+
+def put(path: Path, start: str, table: str, end: str) -> None:
+    """Write a table into a file, in place of what stands between two marks."""
+    text = path.read_text(encoding="utf-8")
+    before, after = text.split(start)[0], text.split(end)[1]
+    path.write_text(f"{before}{start}\n{table}\n{end}{after}", encoding="utf-8")
 
 
 def rows(assets: Path) -> list[tuple[str, int, str, str]]:
@@ -67,8 +72,8 @@ def rows(assets: Path) -> list[tuple[str, int, str, str]]:
 def write(assets: Path) -> None:
     """Write the table between its two marks."""
     readme = assets / "README.md"
-    text = readme.read_text() if readme.exists() and START in readme.read_text() else HEAD
+    if not readme.exists() or START not in readme.read_text(encoding="utf-8"):
+        readme.write_text(HEAD, encoding="utf-8")
     lines = ["| file | bytes | SHA-256 | origin |", "|---|---|---|---|"]
     lines += [f"| {name} | {size} | `{sha}` | {origin} |" for name, size, sha, origin in rows(assets)]
-    before, after = text.split(START)[0], text.split(END)[1]
-    readme.write_text(f"{before}{START}\n" + "\n".join(lines) + f"\n{END}{after}")
+    put(readme, START, "\n".join(lines), END)

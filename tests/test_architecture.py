@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ORDER = ["errors", "types", "registry", "keys", "settings", "inputs", "units", "encode", "explain", "measure"]
-ORDER += ["compare", "draw", "learn", "batch", "store", "runs", "trust", "manifest", "commands", "cli"]
+ORDER = ["errors", "types", "registry", "keys", "settings", "jobs", "inputs", "units", "encode", "explain", "measure"]
+ORDER += ["compare", "draw", "learn", "batch", "store", "runs", "manifest", "trust", "commands", "cli"]
 OWNERS = {
     "streamlit": {"pages", "app"},
     "cv2": {"inputs", "draw"},

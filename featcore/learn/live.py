@@ -3,26 +3,19 @@
 Its own process, so that its random numbers, threads and crashes stay away from the people who use the server meanwhile.
 """
 
-import atexit
 import json
 import re
 import shutil
-import subprocess
-import sys
-import tempfile
-import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from featcore.encode.catalog import EMBEDDED, kept
-from featcore.errors import InputError, LimitError
+from featcore.errors import InputError
+from featcore.jobs import Job, OneAtATime, State
 from featcore.learn.own import save
 from featcore.settings import settings
 
-State = Literal["running", "done", "stopped", "failed"]
-MOST_FINISHED = 8
 _NAME = re.compile(r"\w[\w.-]{0,39}")
 
 
@@ -87,45 +80,23 @@ class Progress:
         return self.seconds / self.steps[-1] * (self.total - self.steps[-1]) if self.steps else None
 
 
-class Run:
-    """One process; `folder` holds what it writes."""
+class Run(Job):
+    """A training under way."""
 
     def __init__(self, wish: Wish | OwnWish, data: Path) -> None:
-        self.wish, self.started = wish, time.monotonic()
-        self.folder = Path(tempfile.mkdtemp(prefix="tessera-run-"))
-        self._stopped = False
-        self._ended: float | None = None
-        command = [sys.executable, "-m", "featcore", *wish.command(self.folder, data)]
-        command += ["--out", str(self.out), "--log", "jsonl"]
-        with (self.folder / "said.txt").open("wb") as said:
-            self._process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)  # noqa: S603
+        self.wish = wish
+        super().__init__(
+            "run", lambda own: [*wish.command(own, data), "--out", str(own / wish.recipe), "--log", "jsonl"]
+        )
 
     @property
     def out(self) -> Path:
         """The Hugging Face folder of the run."""
         return self.folder / self.wish.recipe
 
-    @property
-    def running(self) -> bool:
-        return self._process.poll() is None
-
-    def stop(self) -> None:
-        """End the process now; nothing of it goes on after this call."""
-        self._stopped = self.running or self._stopped
-        self._process.kill()
-        self._process.wait()
-
-    def remove(self) -> None:
-        """Stop the run and delete what it wrote."""
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def progress(self) -> Progress:
-        code = self._process.poll()
-        if code is not None and self._ended is None:
-            self._ended = time.monotonic()
-        state: State = "running" if code is None else "done" if code == 0 else "stopped" if self._stopped else "failed"
-        found = Progress(state, seconds=(self._ended or time.monotonic()) - self.started)
+        state = self.state
+        found = Progress(state, seconds=self.seconds)
         for line in self._lines():
             if "total" in line:
                 found.steps.append(int(line["step"]))
@@ -134,7 +105,7 @@ class Run:
             else:
                 found.looks.append((int(line["step"]), float(line["dev_accuracy"])))
         if state == "failed":
-            found.message = self._last_words()
+            found.message = self.message
         return found
 
     def card(self) -> dict[str, Any]:
@@ -148,47 +119,15 @@ class Run:
         whole = path.read_text(encoding="utf-8").rpartition("\n")[0]  # the last line may be half written
         return [json.loads(line) for line in whole.splitlines()]
 
-    def _last_words(self) -> str:
-        lines = [line for line in (self.folder / "said.txt").read_text(encoding="utf-8").splitlines() if line.strip()]
-        return lines[-1] if lines else "it said nothing"
 
+class Desk(OneAtATime[Run]):
+    """The runs of one server."""
 
-class Desk:
-    """The runs of one server: one at a time, since they would only slow each other down."""
-
-    def __init__(self) -> None:
-        self._runs: list[Run] = []
-        self._lock = threading.Lock()
-        atexit.register(self.close)
-
-    def close(self) -> None:
-        """Stop and delete everything: a server that ends leaves no process behind."""
-        while self._runs:
-            self._runs.pop().remove()
+    busy = "Another training is under way on this server. Wait until it has ended, or stop it."
 
     def start(self, wish: Wish | OwnWish) -> Run:
-        """Start a run.
-
-        Raises:
-            LimitError: somebody's run is under way.
-        """
-        with self._lock:
-            for run in self._runs:
-                if run.running and time.monotonic() - run.started > settings().max_training_s:
-                    run.stop()  # its owner may have left long ago
-            if any(run.running for run in self._runs):
-                raise LimitError("Another training is under way on this server. Wait until it has ended, or stop it.")
-            while len(self._runs) >= MOST_FINISHED:
-                self._runs.pop(0).remove()
-            run = Run(wish, settings().data)
-            self._runs.append(run)
-            return run
-
-    def discard(self, run: Run) -> None:
-        with self._lock:
-            if run in self._runs:
-                self._runs.remove(run)
-        run.remove()
+        """Start a run, or raise `LimitError` while somebody's is under way."""
+        return self.begin(lambda: Run(wish, settings().data))
 
 
 def keep(run: Run, name: str) -> Path:

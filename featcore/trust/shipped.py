@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from featcore.errors import InputError
+from featcore.manifest import put
 from featcore.trust.sets import SETS
 
 SCHEMA = 1
@@ -96,6 +97,4 @@ def trust_table(assets: Path) -> str:
 
 def write_trust(readme: Path, assets: Path) -> None:
     """Put the table of what points best between its two marks in the README."""
-    text = readme.read_text(encoding="utf-8")
-    before, after = text.split(START)[0], text.split(END)[1]
-    readme.write_text(f"{before}{START}\n{trust_table(assets)}\n{END}{after}", encoding="utf-8")
+    put(readme, START, trust_table(assets), END)
