@@ -159,7 +159,7 @@ def strip(
         )
     )
     figure.update_layout(
-        xaxis=bare(range=[0, columns]),
+        xaxis=bare(range=[-GAP / 2, columns + GAP / 2]),  # outlines of the outer chips lie inside
         yaxis=bare(range=[lines - 0.5, -0.5]),
         bargap=0,
         uniformtext={"mode": "show", "minsize": 7},
