@@ -72,8 +72,8 @@ def test_shipped_runs_show_a_ranking_with_floors_definitions_and_their_stamp():
     for measure in app.selectbox(key="t_measure").options:
         app.selectbox(key="t_measure").select(measure).run()
         assert not app.exception
-    for title in range(len(app.selectbox(key="g_set").options)):
-        app.selectbox(key="g_set").select_index(title).run()
+    for title in range(len(app.selectbox(key="t_set").options)):
+        app.selectbox(key="t_set").select_index(title).run()
         assert not app.exception
 
 

@@ -414,6 +414,7 @@ def test_units_of_a_convolutional_network_are_called_cells():
     picker = app.selectbox(key="r_unit")
     assert picker.label == "Marked cell"
     assert "cell y0 x0" in str(picker.options)
+    assert app.segmented_control(key="r_level_image").options[0] == "cell"
 
 
 def test_two_inputs_are_compared_on_both_sides_and_two_towers_join_a_text_and_a_picture(monkeypatch, tmp_path):

@@ -22,14 +22,21 @@ from featcore.types import (
     Attribution,
     Card,
     Clip,
+    Curve,
     Encoding,
+    Faithfulness,
+    Infidelity,
     Latency,
+    Localisation,
     Provenance,
+    Randomisation,
     Sample,
+    Sensitivity,
     Target,
     Text,
     Timeline,
     Tokens,
+    Truth,
     Units,
 )
 
@@ -53,6 +60,9 @@ def examples() -> dict[str, Any]:
     names = ("[CLS]", "ña", "🙂", "[SEP]", "", "x")
     knobs = (("baseline", "auto"), ("share", 1e-300), ("steps", 32), ("where", None), ("yes", True))
     truth = np.array([True, False])
+    curve = Curve("deletion", np.array([0, 0.5, 1]), np.array([0.9, -0.0, 1e-300]), "mask")
+    judged = (0.1, 0.2, 0.3, -0.4, 0.5, (curve, curve), None, (("completeness", "not promised"),), ("ties",))
+    shares = np.array([0.25, np.nan])
     return {
         "Text": text,
         "Timeline": timeline,
@@ -70,6 +80,13 @@ def examples() -> dict[str, Any]:
             units, np.array([1e-17, -0.0]), target, "occlusion", knobs, True, provenance, "mask", float("inf"), None
         ),
         "Latency": Latency("encode", rng.random(40), 15, 0.5, "precise", 2, provenance, "load 3.0"),
+        "Curve": curve,
+        "Faithfulness": Faithfulness("occlusion", knobs, target, "mask", *judged, 2, 0, 4, 0.5, 3, 0.25, provenance),
+        "Infidelity": Infidelity("occlusion", target, "mask", 0.5, 0.25, 2.0, 0.75, 64, 0, 65, 0.5),
+        "Sensitivity": Sensitivity("occlusion", None, "the map is zero", 0.02, 0.02, 10, 0, 11, 0.5),
+        "Randomisation": Randomisation("saliency", ("head", "all"), shares, None, "one class", hidden[0], 0, 9, 1.5),
+        "Truth": Truth(np.array([1.0, 0.25]), truth, "more than half inside"),
+        "Localisation": Localisation(None, None, None, 0, 2),
         "Card": Card(
             "n", "t", "text", "bert", "f", "r", "l", 10**12, frozenset({"logits", "attention"}), ("mask",), (16, 2),
             config={"id2label": {"0": "a"}, "deep": [1, [2.5, None, {"x": ()}]], 3: "number"},

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from featcore.encode.layouts import layout_of
 from featcore.errors import FeatcoreError
 from featcore.types import Attribution, Card, Source, Units
 from featcore.units.coarser import LEVELS, coarser, regrouped
@@ -89,11 +90,13 @@ def pick_methods(prefix: str, card: Card) -> Choices:
 def pick_level(prefix: str, card: Card) -> str:
     """How large the parts are that get one score each; the marked part belongs to one size."""
     levels = LEVELS[card.modality]
+    finest = "cell" if layout_of(card.family).cells else levels[0]
     return st.segmented_control(
         "One score for each",
         levels,
         default=levels[0],
         required=True,
+        format_func=lambda level: finest if level == levels[0] else level,
         key=f"{prefix}_level_{card.modality}",
         bind="query-params",
         on_change=lambda: st.session_state.update({f"{prefix}_unit": None}),
