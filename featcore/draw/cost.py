@@ -1,4 +1,4 @@
-"""Attributions become a figure of accuracy against cost: what one more pass buys, and the least a method can cost."""
+"""Attributions become a figure of accuracy against cost: what one more pass buys, and the work a method is."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -24,7 +24,8 @@ def attribution_cost(records: Iterable[Record], height: int = 430) -> "Picture":
     """Error of an attribution against its cost in forward passes, a line a method, both logarithmic.
 
     The cost is time over the time of one forward pass where that was measured beside it (`forward_s`), else the
-    number of passes. An open triangle stands at the least cost that theory allows a point's method and options.
+    number of passes. An open triangle stands at a point's work: its FLOP over
+    those of one pass. Left of it, batches saved time; right of it, something other than the model took time.
     """
     import plotly.graph_objects as go
 
@@ -61,25 +62,25 @@ def attribution_cost(records: Iterable[Record], height: int = 430) -> "Picture":
             hovertemplate="%{hovertext}<extra></extra>",
         )
         figure.add_trace(line)
-        least = [row for row in rows if row["least"] is not None]
-        if least:
+        working = [row for row in rows if row["work"] is not None]
+        if working:
             ticks = go.Scatter(
-                x=[row["least"] for row in least],
-                y=[max(row["error"], EXACT) for row in least],
+                x=[row["work"] for row in working],
+                y=[max(row["error"], EXACT) for row in working],
                 mode="markers",
                 legendgroup=name,
                 showlegend=False,
                 marker={"symbol": "triangle-left-open", "size": 10, "color": colour, "line": {"width": 1.5}},
-                hovertext=[f"<b>{escape(name)}</b><br>least possible: {number(row['least'])} passes" for row in least],
+                hovertext=[f"<b>{escape(name)}</b><br>work of {number(row['work'])} passes" for row in working],
                 hovertemplate="%{hovertext}<extra></extra>",
             )
             figure.add_trace(ticks)
         best = min(rows, key=lambda row: row["error"])
         said.append(f"{name} misses by {number(best['error'])} for {number(best['cost'])} passes")
-    if any(row["least"] is not None for row in found):
-        word = go.Scatter(x=[None], y=[None], mode="markers", name="the least possible", hoverinfo="skip")
+    if any(row["work"] is not None for row in found):
+        word = go.Scatter(x=[None], y=[None], mode="markers", name="its FLOP over those of a pass", hoverinfo="skip")
         figure.add_trace(word.update(marker={"symbol": "triangle-left-open", "size": 10, "color": QUIET}))
-    costs = [row[key] for row in found for key in ("cost", "least") if row[key] is not None]
+    costs = [row[key] for row in found for key in ("cost", "work") if row[key] is not None]
     figure.update_layout(
         xaxis=log_axis(costs, "cost, in forward passes of one input"),
         yaxis=log_axis([max(row["error"], EXACT) for row in found], found[0]["of"]),
@@ -109,7 +110,7 @@ def _row(record: Record, field: str) -> dict | None:
         "options": part(record, "variant"),
         "cost": float(cost),
         "passes": passes,
-        "least": known(record, "forwards"),
+        "work": known(record, "forwards"),
         "error": float(error),
         "of": ERRORS[field],
         "median_s": median_s(record),
@@ -119,8 +120,8 @@ def _row(record: Record, field: str) -> dict | None:
 
 
 def _told(row: dict, name: str) -> str:
-    least = "" if row["least"] is None else f", the least possible is {number(row['least'])}"
+    work = "" if row["work"] is None else f", work of {number(row['work'])}"
     return (
         f"<b>{escape(name)}</b> · {escape(row['options'])}<br>{row['of']}: {number(row['error'])}<br>"
-        f"cost {number(row['cost'])} forward passes ({duration(row['median_s'])}){least}<br>{told(row['record'])}"
+        f"cost {number(row['cost'])} forward passes ({duration(row['median_s'])}){work}<br>{told(row['record'])}"
     )

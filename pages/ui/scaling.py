@@ -1,6 +1,6 @@
 """What the page Scaling shares: which axis, whose lines, and the charts of their records."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -172,20 +172,29 @@ def _show_limits(prefix: str, records: list[Record], axis: str) -> None:
         _picture(drawn(draw.roofline, records), f"{prefix}_roofline", "roofline")
     with right:
         st.subheader("Memory", help="Weights, results alive at once in a pass, and attention maps if they are kept.")
-        names = list(dict.fromkeys(one.parts["model_id"] for one in series(records, axis)))
-        one = st.selectbox("Encoder", names, key=f"{prefix}_memory_of") if names else None
-        mine = [record for record in records if record.get("model_id") == one]
+        mine = _of_one(f"{prefix}_memory_of", records, [one.parts["model_id"] for one in series(records, axis)])
         _picture(drawn(draw.memory_stack, mine, axis), f"{prefix}_memory", f"memory-by-{axis}")
+
+
+def _of_one(key: str, records: list[Record], names: Iterable[str]) -> list[Record]:
+    """The records of one encoder, which the person chooses among these; a picture of all would be a tangle."""
+    names = list(dict.fromkeys(names))
+    one = st.selectbox("Encoder", names, key=key) if names else None
+    return [record for record in records if record.get("model_id") == one]
 
 
 def _show_cost(prefix: str, records: list[Record]) -> None:
     from featcore import draw
+    from featcore.draw.cost import ERRORS
 
     st.subheader(
         "What an explanation costs",
-        help="Error of an attribution against its cost in forward passes; a triangle is the least that theory allows.",
+        help="Error of an attribution against its time, in forward passes of one input. A triangle is its work, by "
+        "FLOP: a point left of its own saved time by batches, right of it something other than the model took time.",
     )
-    _picture(drawn(draw.attribution_cost, records), f"{prefix}_cost", "attribution-cost")
+    told = [str(record.get("model_id")) for record in records if any(record.get(field) is not None for field in ERRORS)]
+    mine = _of_one(f"{prefix}_cost_of", records, told)
+    _picture(drawn(draw.attribution_cost, mine), f"{prefix}_cost", "attribution-cost")
 
 
 def _picture(picture, key: str, name: str) -> None:

@@ -253,7 +253,7 @@ def test_the_cost_of_an_attribution_is_its_time_in_forward_passes():
     passes = record(9.0, stage="attribution:occlusion", completeness_gap=0, passes=17)
     figure = draw.attribution_cost([*records, passes, record(1)])
     assert figure.table["cost"] == pytest.approx([8, 32, 17])
-    assert figure.table["least"] == [8.1, None, None]
+    assert figure.table["work"] == [8.1, None, None]
     lines = {trace.name: trace for trace in figure.data if trace.name}
     assert list(lines["ig"].y) == [0.25, 1 / 16]
     assert lines["occlusion"].y[0] > 0, "an exact answer stands on the logarithmic axis"
