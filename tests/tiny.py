@@ -4,6 +4,8 @@ Weights are drawn wider than usual: with the families' own start values the logi
 """
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -312,15 +314,27 @@ def _vocabulary(name: str) -> Any:
         tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), True, False)
         return tokenizer
     names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    ids = {piece: at for at, piece in enumerate([*names, *_pieces(90 - len(names))])}
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(vocab_size=90, special_tokens=names, show_progress=False)
-    tokenizer.train_from_iterator(SENTENCES, trainer)
     around = [(sign, tokenizer.token_to_id(sign)) for sign in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=around)
     return tokenizer
+
+
+def _pieces(count: int) -> list[str]:
+    """Letters, then beginnings and endings of words, the frequent and long ones first.
+
+    Counted here, since the library's trainer of word pieces breaks ties differently in every process.
+    """
+    words = re.findall(r"\w+|[^\w\s]", " ".join(SENTENCES).lower())
+    letters = sorted({word[0] for word in words}) + sorted({f"##{letter}" for word in words for letter in word[1:]})
+    longer = Counter(word[:n] for word in words for n in range(2, len(word) + 1))
+    longer.update(f"##{word[n:]}" for word in words for n in range(1, len(word) - 1))
+    frequent = sorted(longer, key=lambda piece: (-longer[piece], -len(piece), piece))
+    return [*letters, *frequent][:count]
 
 
 def _save_tokenizer(name: str, folder: Path) -> None:
