@@ -325,16 +325,17 @@ def _vocabulary(name: str) -> Any:
 
 
 def _pieces(count: int) -> list[str]:
-    """Letters, then beginnings and endings of words, the frequent and long ones first.
+    """Letters, short words, then beginnings and endings of words, the frequent and long ones first.
 
     Counted here, since the library's trainer of word pieces breaks ties differently in every process.
     """
     words = re.findall(r"\w+|[^\w\s]", " ".join(SENTENCES).lower())
     letters = sorted({word[0] for word in words}) + sorted({f"##{letter}" for word in words for letter in word[1:]})
+    short = sorted({word for word in words if 2 <= len(word) <= 3})
     longer = Counter(word[:n] for word in words for n in range(2, len(word) + 1))
     longer.update(f"##{word[n:]}" for word in words for n in range(1, len(word) - 1))
-    frequent = sorted(longer, key=lambda piece: (-longer[piece], -len(piece), piece))
-    return [*letters, *frequent][:count]
+    frequent = sorted(longer.keys() - set(short), key=lambda piece: (-longer[piece], -len(piece), piece))
+    return [*letters, *short, *frequent][:count]
 
 
 def _save_tokenizer(name: str, folder: Path) -> None:
