@@ -14,7 +14,8 @@ from featcore.explain.floor import FLOORS
 from featcore.keys import digest
 from featcore.measure.definitions import DEFINITIONS
 from featcore.measure.infidelity import Falls, foretold
-from featcore.types import Attribution, Card, Faithfulness, Infidelity, Randomisation, Sensitivity, Source
+from featcore.measure.randomisation import DRAWS
+from featcore.types import Attribution, Card, Faithfulness, Infidelity, Redraws, Sensitivity, Source
 from pages.ui.cached import drawn, encoder, explained, fetch, known
 from pages.ui.choose import layers_of, pick_target
 from pages.ui.methods import One
@@ -52,14 +53,22 @@ class Judged:
     faithful: Faithfulness
     infidelity: Infidelity
     sensitivity: Sensitivity | None = None
-    randomisation: Randomisation | None = None
+    redraws: Redraws | None = None
 
     @property
     def gate(self) -> str:
         """Whether the map lets go of a model with weights drawn anew."""
-        if self.randomisation is None:
+        if self.redraws is None:
             return ""
-        return gate(self.map.units, self.randomisation.maps[0], self.randomisation.maps[-1])
+        return gate(self.map.units, self.redraws.maps[0], self.redraws.maps[1:])
+
+    @property
+    def standing(self) -> str:
+        """The range over draws and the verdict: "(0.10 to 0.31) passes"."""
+        if self.redraws is None or self.redraws.reach is None:
+            return self.gate
+        low, high = self.redraws.reach
+        return f"({low:.2f} to {high:.2f}) {self.gate}"
 
     def value(self, name: str) -> float | None:
         """One number by its name in the table of definitions."""
@@ -70,9 +79,9 @@ class Judged:
         if name == "sensitivity":
             return None if self.sensitivity is None else self.sensitivity.value
         if name == "randomisation":
-            return None if self.randomisation is None else self.randomisation.last
+            return None if self.redraws is None else self.redraws.mean
         if name == "other_class":
-            return None if self.randomisation is None else self.randomisation.other_class
+            return None if self.redraws is None else self.redraws.cascade.other_class
         if name in ("seconds", "passes"):
             return getattr(self.map, name)
         return getattr(self.faithful, name)
@@ -282,8 +291,9 @@ def _table(
     frame = pd.DataFrame({titles[name]: [values[name] for _, values in rows] for name in columns}, index=names)
     styled = frame.astype(float).style.format(_digits, na_rep="–")
     for one in found.judged.values():
-        if one.randomisation is not None and "randomisation" in columns:
-            styled = styled.format(_with(one.gate), subset=(one.title, titles["randomisation"]), na_rep=one.gate)
+        if one.redraws is not None and "randomisation" in columns:
+            cell = (one.title, titles["randomisation"])
+            styled = styled.format(_with(one.standing), subset=cell, na_rep=one.standing)
     for name, winner in leaders.items():
         if winner is not None:
             cell = (found.judged[winner].title, titles[name])
@@ -300,8 +310,8 @@ def _table(
     )
 
 
-def _with(verdict: str) -> Callable[[float], str]:
-    return lambda value: f"{_digits(value)} {verdict}"
+def _with(standing: str) -> Callable[[float], str]:
+    return lambda value: f"{value:.2f} {standing}"
 
 
 def _digits(value: float) -> str:
@@ -442,15 +452,17 @@ def show_checks(prefix: str, found: Verdicts) -> None:
     """What both checks found, and how alike maps stay while weights are drawn anew; nothing before anybody asked."""
     from featcore import draw
 
-    known_ones = {one.title: one.randomisation for one in found.judged.values() if one.randomisation is not None}
+    known_ones = {one.title: one.redraws for one in found.judged.values() if one.redraws is not None}
     if not known_ones:
         return
     _table(found, _rows(found), CHECKED, {})
     st.subheader("As weights are drawn anew", help=DEFINITIONS["randomisation"].sentence)
-    said = [f"{one.title} {one.gate}" for one in found.judged.values() if one.randomisation is not None]
+    said = [f"{one.title} {one.gate}" for one in found.judged.values() if one.redraws is not None]
+    draws = len(next(iter(known_ones.values())).seeds)
     about = (
-        f"The gate compares the outermost right with shifted maps: {', '.join(said)}. A map that passes need not be "
-        "right: noise passes as well."
+        f"The line is one draw, layer by layer; rings are {draws - 1} more draws of all weights. The gate compares the "
+        f"mean of all {draws}, which the table gives with its range, with maps shifted over the input: "
+        f"{', '.join(said)}. A map that passes need not be right: noise passes as well."
     )
     figure(drawn(draw.cascade, known_ones), f"{prefix}_cascade", "randomisation", caption=about)
 
@@ -472,24 +484,25 @@ def check_all(prefix: str, found: Verdicts) -> None:
         run = st.button("Shake the input, redraw the weights", icon=":material/science:", key=f"{prefix}_check")
         st.caption(
             "Two checks of a method rather than a map: max-sensitivity asks for the map of ten shaken inputs, the "
-            "randomisation gate for one after each layer is drawn anew, in a private copy of the model. Together about "
-            f"{_price(found):,} passes.",
+            f"randomisation gate for one after each layer is drawn anew and {DRAWS - 1} more of wholly random weights, "
+            f"in private copies of the model. Together about {_price(found):,} passes.",
             width="stretch",
         )
     for name, each in [*((name, [one]) for name, one in found.judged.items()), (RANDOM, found.chance)]:
         try:
             sensitivity = _check("sensitivity", "max_sensitivity", found, name, run)
-            randomisation = _check("randomisation", "randomisation", found, name, run)
+            redraws = _check("randomisation", "redraws", found, name, run)
         except FeatcoreError as error:
             st.error(escape(f"{each[0].title if each else name}: {error}"), icon=":material/error:")
             continue
         for one in each:
-            one.sensitivity, one.randomisation = sensitivity, randomisation
+            one.sensitivity, one.redraws = sensitivity, redraws
 
 
 def _price(found: Verdicts) -> int:
-    """Passes of both checks: ten shaken inputs and the plain one, and one map a layer, a head and an embedding."""
-    maps = 11 + layers_of(found.one.card) + 4
+    """Passes of both checks: ten shaken inputs and the plain one, one map a layer, a head and an embedding, the plain
+    and another class's, and one for each further draw."""
+    maps = 11 + layers_of(found.one.card) + 4 + DRAWS - 1
     return sum(one.map.passes for one in found.judged.values()) * maps
 
 
