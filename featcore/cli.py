@@ -12,7 +12,7 @@ import typer
 
 from featcore.commands.bench import bench
 from featcore.commands.inputs import File, Image, Video, Words, read_other, read_source, read_target
-from featcore.commands.terminal import in_words, progress, say, tell_line, write_json
+from featcore.commands.terminal import in_words, plain, progress, say, tell_line, write_json
 from featcore.commands.trust import trust
 from featcore.errors import InputError, UnknownName
 
@@ -137,6 +137,13 @@ def explain(
         str | None, typer.Option(help="a second text or file: with --target similarity, or else as the baseline")
     ] = None,
     knob: Annotated[list[str] | None, typer.Option("--knob", "-k", help="name=value, may be repeated")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="add the scores up for each word or sentence, superpixel or region, frame or clip; as the encoder "
+            "cuts (token, patch, tubelet) by default"
+        ),
+    ] = None,
     export: Annotated[Path | None, typer.Option(help="also write a film of the scored clip: .webm or .gif")] = None,
     as_json: Json = False,
     device: Device = None,
@@ -145,6 +152,7 @@ def explain(
     """One score per token or fragment of an input."""
     import featcore as fc
     from featcore.explain import explain as run
+    from featcore.units.coarser import coarser, regrouped
 
     with in_words(), progress() as tell:
         options = read_knobs(method, knob or [])
@@ -154,15 +162,17 @@ def explain(
         if source is None:
             raise InputError("There is nothing to explain. Give --text, --image, --video or --file.")
         sample = loaded.prepare(source)
+        parts = None if by is None else coarser(sample.units, source, by)
         second = None if other is None else loaded.prepare(read_other(loaded.card, other))
         found = run(loaded, sample, method, read_target(loaded.card, target), tell, second, **options)
+        found = found if parts is None else regrouped(found, *parts)
         if export and film:
             export.write_bytes(film(source, found))
             tell_line(f"{export}: {export.stat().st_size:,} bytes")
     for note in sample.notes:
         typer.echo(note, err=True)
     if as_json:
-        write_json(found)
+        write_json(plain(found) | {"by": found.units.kind})
     else:
         write_scores(found)
 
@@ -387,6 +397,7 @@ def write_scores(found: "Attribution") -> None:
     for label, score in zip(found.units.labels, found.scores, strict=True):
         bar = ("+" if score > 0 else "-") * round(BAR * abs(score) / longest)
         say(f"{label:<{width}}  {score:>+11.4g}  {bar}")
+    say(f"one score for each {found.units.kind}, {found.scores.sum():+.4g} together")
     say(f"method {found.method}; target {found.target or 'none'}; bars end at {longest:.4g}")
     if found.target_score is not None:
         before = "" if found.baseline_score is None else f", F(baseline: {found.baseline}) {found.baseline_score:.4g}"
