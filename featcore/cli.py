@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from featcore.commands.bench import bench
-from featcore.commands.terminal import in_words, progress, say, tell_line, write_json
+from featcore.commands.inputs import File, Image, Video, Words, read_other, read_source, read_target
+from featcore.commands.terminal import in_words, plain, progress, say, tell_line, write_json
 from featcore.commands.trust import trust
 from featcore.errors import InputError, UnknownName
 
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=(__doc__ or "").splitlines()[0])
 
 Encoder = Annotated[str, typer.Option("--encoder", "-e", help="an embedded encoder, a folder, or a hub id")]
-Words = Annotated[str | None, typer.Option("--text", help="the text itself")]
-Image = Annotated[Path | None, typer.Option("--image", help="a picture")]
-Video = Annotated[Path | None, typer.Option("--video", help="a clip")]
-File = Annotated[Path | None, typer.Option("--file", help="a file of the kind that the encoder reads")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps")]
 Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16 or float16")]
 Json = Annotated[bool, typer.Option("--json", help="everything, for programs")]
@@ -140,6 +137,13 @@ def explain(
         str | None, typer.Option(help="a second text or file: with --target similarity, or else as the baseline")
     ] = None,
     knob: Annotated[list[str] | None, typer.Option("--knob", "-k", help="name=value, may be repeated")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="add the scores up for each word or sentence, superpixel or region, frame or clip; as the encoder "
+            "cuts (token, patch, tubelet) by default"
+        ),
+    ] = None,
     export: Annotated[Path | None, typer.Option(help="also write a film of the scored clip: .webm or .gif")] = None,
     as_json: Json = False,
     device: Device = None,
@@ -148,6 +152,7 @@ def explain(
     """One score per token or fragment of an input."""
     import featcore as fc
     from featcore.explain import explain as run
+    from featcore.units.coarser import coarser, regrouped
 
     with in_words(), progress() as tell:
         options = read_knobs(method, knob or [])
@@ -157,16 +162,17 @@ def explain(
         if source is None:
             raise InputError("There is nothing to explain. Give --text, --image, --video or --file.")
         sample = loaded.prepare(source)
-        known = target is not None and target not in loaded.card.labels and target.lstrip("-").isdecimal()
+        parts = None if by is None else coarser(sample.units, source, by)
         second = None if other is None else loaded.prepare(read_other(loaded.card, other))
-        found = run(loaded, sample, method, int(target) if known and target else target, tell, second, **options)
+        found = run(loaded, sample, method, read_target(loaded.card, target), tell, second, **options)
+        found = found if parts is None else regrouped(found, *parts)
         if export and film:
             export.write_bytes(film(source, found))
             tell_line(f"{export}: {export.stat().st_size:,} bytes")
     for note in sample.notes:
         typer.echo(note, err=True)
     if as_json:
-        write_json(found)
+        write_json(plain(found) | {"by": found.units.kind})
     else:
         write_scores(found)
 
@@ -345,25 +351,6 @@ def ship(budget_s: Annotated[float, typer.Option(min=0.01, help="seconds of timi
 # --- in --------------------------------------------------------------------------------------------------------------
 
 
-def read_source(
-    card: "Card", text: str | None, image: Path | None, video: Path | None, file: Path | None
-) -> "Source | None":
-    """The input that was given, None when none was."""
-    import featcore as fc
-
-    given = [option for option in (text, image, video, file) if option is not None]
-    if len(given) > 1:
-        raise InputError("More than one input was given. Choose one of --text, --image, --video and --file.")
-    if text is not None:
-        return fc.read_text(text)
-    if image is not None or (file is not None and card.modality == "image"):
-        return fc.read_image(image or file)
-    if video is not None or (file is not None and card.modality == "video"):
-        # An encoder of pictures or text will say itself that it cannot read a clip.
-        return fc.read_video(video or file, frames=card.input_size[0] if card.modality == "video" else 1)
-    return None if file is None else fc.read_text(file)
-
-
 def film_of(path: Path | None, card: "Card") -> "Callable[[Any, Attribution], bytes] | None":
     """What makes a film of this kind of file; asked before anything is computed."""
     from featcore import draw
@@ -378,14 +365,6 @@ def film_of(path: Path | None, card: "Card") -> "Callable[[Any, Attribution], by
     if not path.absolute().parent.is_dir():
         raise InputError(f"The folder of '{path}' does not exist. Make it, or name another file.")
     return makers[path.suffix.lower()]
-
-
-def read_other(card: "Card", given: str) -> "Source":
-    """A second input of the kind that the encoder reads: the text itself, or a file."""
-    words, path = (given, None) if card.modality == "text" else (None, Path(given))
-    source = read_source(card, words, None, None, path)
-    assert source is not None
-    return source
 
 
 def read_knobs(method: str, pairs: list[str]) -> dict[str, Any]:
@@ -418,6 +397,7 @@ def write_scores(found: "Attribution") -> None:
     for label, score in zip(found.units.labels, found.scores, strict=True):
         bar = ("+" if score > 0 else "-") * round(BAR * abs(score) / longest)
         say(f"{label:<{width}}  {score:>+11.4g}  {bar}")
+    say(f"one score for each {found.units.kind}, {found.scores.sum():+.4g} together")
     say(f"method {found.method}; target {found.target or 'none'}; bars end at {longest:.4g}")
     if found.target_score is not None:
         before = "" if found.baseline_score is None else f", F(baseline: {found.baseline}) {found.baseline_score:.4g}"

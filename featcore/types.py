@@ -507,6 +507,38 @@ class Randomisation:
         return float(self.similarity[-1]) if np.isfinite(self.similarity[-1]) else None
 
 
+@dataclass(frozen=True, eq=False)
+class Redraws:
+    """How alike a map and those of the wholly random model are, over several draws of all its weights.
+
+    Attributes:
+        cascade: the first draw, from the head down.
+        similarity: Spearman correlation of |phi| with |phi| of the wholly random model, one a draw, the cascade's last
+            first; NaN where a map is constant.
+        maps: phi of the untouched model, then of each draw.
+        seeds: of the draws; passes, seconds: of all of them.
+    """
+
+    cascade: Randomisation
+    similarity: Float[np.ndarray, " r"]
+    maps: Float[np.ndarray, "r1 n"]
+    seeds: tuple[int, ...]
+    passes: int
+    seconds: float
+
+    @property
+    def mean(self) -> float | None:
+        """Mean similarity over the draws where it is defined; None without any."""
+        known = self.similarity[np.isfinite(self.similarity)]
+        return float(known.mean()) if len(known) else None
+
+    @property
+    def reach(self) -> tuple[float, float] | None:
+        """The least and the greatest similarity of a draw; None where it is defined for none."""
+        known = self.similarity[np.isfinite(self.similarity)]
+        return (float(known.min()), float(known.max())) if len(known) else None
+
+
 # --- what it costs ---------------------------------------------------------------------------------------------------
 
 # Smallest number of samples whose maximum bounds the percentile with 95 % confidence: 0.95 <= 1 - p^n.

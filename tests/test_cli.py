@@ -51,6 +51,45 @@ def test_json_holds_everything_including_provenance(bert: Path, cases: Callable[
     assert found["provenance"]["device"] == "cpu"
 
 
+@pytest.mark.parametrize(
+    ("name", "typed", "levels"),
+    [
+        ("bert", ("--text", "not bad. a good film"), ("token", "word", "sentence")),
+        ("vit", ("--image", "PICTURE"), ("patch", "superpixel", "region")),
+        ("videomae", ("--video", "assets/samples/grows.webm"), ("tubelet", "frame", "clip")),
+    ],
+)
+def test_scores_are_added_up_for_larger_parts_and_the_sum_and_the_gap_stay(
+    cases: Callable[[str], Any], tmp_path: Path, name: str, typed: tuple[str, str], levels: tuple[str, ...]
+) -> None:
+    picture = tmp_path / "a.png"
+    Image.fromarray(tiny.clip().frames[0]).save(picture)
+    words = ("explain", "-e", cases(name).folder, *(picture if word == "PICTURE" else word for word in typed))
+    words = (*words, "-m", "integrated_gradients", "--json")
+    plainly = json.loads(call(*words).stdout)
+    assert plainly["by"] == levels[0]
+    counts = []
+    for level in levels:
+        found = json.loads(call(*words, "--by", level).stdout)
+        assert found["by"] == level
+        assert sum(found["scores"]) == pytest.approx(sum(plainly["scores"]), rel=1e-6)
+        assert found["convergence_delta"] == pytest.approx(plainly["convergence_delta"])
+        assert len(found["scores"]) == len(found["units"]["labels"])
+        counts.append(len(found["scores"]))
+    assert counts[0] == len(plainly["scores"])
+    assert counts == sorted(counts, reverse=True)
+    if name == "bert":
+        assert (counts[1], counts[2]) == (5, 2)
+    if name == "videomae":
+        assert counts[1:] == [3, 1], "tubelets are two of six frames deep"
+
+
+def test_a_row_a_word_is_printed_with_the_sum_of_all(bert: Path) -> None:
+    out = call("explain", "-e", bert, "--text", "unhappily short", "-m", "saliency", "--by", "word").stdout
+    assert [line.split()[0] for line in out.splitlines()[:2]] == ["unhappily", "short"]
+    assert "one score for each word, +" in out
+
+
 @pytest.mark.parametrize(("typed", "label"), [("good", "good"), ("0", "bad"), ("so-so", "so-so")])
 def test_a_target_is_a_label_or_an_index(bert: Path, typed: str, label: str) -> None:
     words = ("explain", "-e", bert, "--text", "not bad", "-m", "saliency", "--target", typed, "--json")
@@ -137,10 +176,22 @@ def test_methods_are_listed_with_their_knobs() -> None:
         (("explain", "-e", "BERT", "--text", "not", "-k", "pace=3"), "'pace=3' sets no knob"),
         (("explain", "-e", "BERT", "--text", "not", "-k", "steps=few"), "'few' is no int"),
         (("explain", "-e", "BERT", "--text", "not", "-k", "steps=9999"), "outside 2 to 512"),
+        (("explain", "-e", "BERT", "--text", "not", "--by", "patch"), "no 'patch'. Known: token, word, sentence"),
         (("explain", "-e", "BERT", "--text", "not", "--target", "99"), "Class 99"),
         (("explain", "-e", "BERT", "--text", "not", "--target", "-1"), "Class -1"),
         (("explain", "-e", "BERT", "--text", "not", "--device", "abacus"), "'abacus' is not on this machine"),
         (("latency", "-e", "BERT", "--text", "not", "-m", "ocluson"), "No method is called 'ocluson'"),
+        (("trust",), "Give --set (sst, rationales, boxes, motion), or an input of your own: --text"),
+        (("trust", "--set", "motion", "--text", "x"), "Both the set 'motion' and an input of your own"),
+        (("trust", "--text", "x"), "No encoder was named"),
+        (("trust", "-e", "BERT", "--text", "x", "--image", "y.png"), "More than one input"),
+        (("trust", "-e", "BERT", "--text", "x", "--n", "3", "--seed", "1"), "--n, --seed would change nothing here"),
+        (("trust", "--set", "motion", "--scale", "logit"), "--scale would change nothing here: only --text"),
+        (("trust", "-e", "BERT", "--text", "not", "--scale", "odds"), "Known: probability, logit"),
+        (("trust", "-e", "BERT", "--text", "not", "-m", "ocluson"), "No method is called 'ocluson'"),
+        (("trust", "-e", "BERT", "--text", "not", "-m", "cam"), "CAM is not defined"),
+        (("trust", "-e", "BERT", "--text", "not", "--target", "99"), "Class 99"),
+        (("trust", "-e", "BERT", "--text", "not", "--baseline", "fog"), "'fog'"),
         (("train", "nobody"), "No recipe is called 'nobody'"),
         (("evaluate", "nobody"), "No encoder is called 'nobody'"),
     ],

@@ -51,7 +51,9 @@ def test_the_checks_wait_for_the_button_and_stay_when_the_page_runs_again():
     assert table.loc["Centre floor", "Max-sensitivity ↓"] == 0
     assert np.isclose(table.loc["Centre floor", "Randomisation gate ↓"], 1)
     assert table.loc[METHODS["saliency"].title, "Max-sensitivity ↓"] > 0
-    assert "Centre floor fails" in texts(app)
+    said = texts(app)
+    assert "Centre floor fails" in said
+    assert "mean of all 5" in said
     app.run()
     assert len(checks(app)) == 1
 

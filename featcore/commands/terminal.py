@@ -55,19 +55,23 @@ def in_words() -> Iterator[None]:
 
 
 @contextmanager
-def progress(file: Path | None = None) -> Iterator[Callable[[int, int], None]]:
-    """Share done and time left on one line of stderr, when somebody is looking; as JSON in a file, when asked."""
-    start, shown = perf_counter(), sys.stderr.isatty()
+def progress(file: Path | None = None, what: str = "") -> Iterator[Callable[[int, int], None]]:
+    """Share done and time left on one line of stderr, when somebody is looking; as JSON in a file, when asked.
+
+    Args:
+        what: is being done, to stand before the share.
+    """
+    start, shown, before = perf_counter(), sys.stderr.isatty(), what and f"{what}: "
 
     def tell(done: int, total: int) -> None:
         if file is not None:
             file.write_text(json.dumps({"done": done, "total": total}), encoding="utf-8")
         if shown and total:
             left_s = (perf_counter() - start) * (total - done) / done if done else 0.0
-            typer.echo(f"\r{done / total:4.0%}, {left_s:.0f} s left ", nl=False, err=True)
+            typer.echo(f"\r{before}{done / total:4.0%}, {left_s:.0f} s left ", nl=False, err=True)
 
     try:
         yield tell
     finally:
         if shown:
-            typer.echo("\r" + " " * 30 + "\r", nl=False, err=True)
+            typer.echo("\r" + " " * (30 + len(before)) + "\r", nl=False, err=True)

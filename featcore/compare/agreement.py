@@ -92,15 +92,23 @@ def agreement(
 
 
 def gate(
-    units: Units, real: Float[np.ndarray, " n"], random: Float[np.ndarray, " n"]
+    units: Units, real: Float[np.ndarray, " n"], random: Float[np.ndarray, "r n"]
 ) -> Literal["passes", "fails", "cannot tell"]:
-    """Whether a map lets go of a model whose weights were drawn anew: "fails" where the sizes of its scores stay more
-    alike than the null of random shifts; "cannot tell" where a map is constant or has too few units."""
-    found = agreement(units, np.abs(real), np.abs(random))
-    if found.rho is None or found.high is None or len(found.null) < FEWEST_SHIFTS:
+    """Whether a map lets go of a model whose weights were drawn anew, over one or several draws.
+
+    "fails" where the mean correlation of the sizes of its scores with those of each draw lies above the middle 95 % of
+    what the same mean is with all draws shifted alike; "cannot tell" where maps are constant or of too few units.
+
+    Args:
+        random: one map for each draw.
+    """
+    found = [agreement(units, np.abs(real), np.abs(each)) for each in random]
+    known = [(one.rho, one.null) for one in found if one.rho is not None and len(one.null) >= FEWEST_SHIFTS]
+    if not known:
         # A map that stays the very same has not let go, however few its units are.
-        return "fails" if np.allclose(real, random, atol=0) else "cannot tell"
-    return "fails" if found.rho > found.high else "passes"
+        return "fails" if np.allclose(random, real, atol=0) else "cannot tell"
+    rhos, nulls = zip(*known, strict=True)
+    return "fails" if np.mean(rhos) > np.quantile(np.mean(nulls, axis=0), 0.975) else "passes"
 
 
 def constant(scores: Float[np.ndarray, " n"]) -> bool:

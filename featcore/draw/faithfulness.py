@@ -8,7 +8,7 @@ import numpy as np
 from featcore.draw.curves import legend_below
 from featcore.draw.meta import TALL_KEY_PX, add_key, canvas, escape, finish, in_template, number, ruled, shorten, titled
 from featcore.draw.scale import CATEGORIES, QUIET, Scale
-from featcore.types import Curve, Faithfulness, Randomisation
+from featcore.types import Curve, Faithfulness, Redraws
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -99,15 +99,16 @@ def _list(table: dict[str, list], name: str, curve: Curve) -> None:
     table["value"] += curve.values.tolist()
 
 
-def cascade(found: Mapping[str, Randomisation], height: int = 380) -> "Picture":
-    """Likeness of maps to those of the model with weights drawn anew, from the head down; a line a method."""
+def cascade(found: Mapping[str, Redraws], height: int = 380) -> "Picture":
+    """Likeness of maps to those of the model with weights drawn anew, from the head down; a line a method, and a dot
+    for each further draw of all weights."""
     import plotly.graph_objects as go
 
     figure = canvas(height, 8, 12, 8, 96)
-    table: dict[str, list] = {"map": [], "drawn anew down to": [], "similarity": []}
-    stages = next(iter(found.values())).stages
+    table: dict[str, list] = {"map": [], "drawn anew down to": [], "seed": [], "similarity": []}
+    stages = next(iter(found.values())).cascade.stages
     for i, (name, one) in enumerate(found.items()):
-        values = [1.0, *one.similarity.tolist()]
+        values, more = [1.0, *one.cascade.similarity.tolist()], one.similarity[1:].tolist()
         line = go.Scatter(x=list(range(len(values))), y=values, mode="lines+markers", name=escape(name))
         line.update(
             line={"color": CATEGORIES[i % len(CATEGORIES)], "width": 2.5},
@@ -116,9 +117,16 @@ def cascade(found: Mapping[str, Randomisation], height: int = 380) -> "Picture":
             hovertemplate=f"<b>{in_template(name)}</b><br>down to %{{customdata}}: %{{y:.2f}}<extra></extra>",
         )
         figure.add_trace(line)
-        table["map"] += [name] * len(stages)
-        table["drawn anew down to"] += list(stages)
-        table["similarity"] += one.similarity.tolist()
+        dots = go.Scatter(x=[len(stages)] * len(more), y=more, mode="markers", showlegend=False)
+        dots.update(
+            marker={"size": 7, "symbol": "circle-open", "color": CATEGORIES[i % len(CATEGORIES)]},
+            hovertemplate=f"<b>{in_template(name)}</b><br>another draw of all weights: %{{y:.2f}}<extra></extra>",
+        )
+        figure.add_trace(dots)
+        table["map"] += [name] * (len(stages) + len(more))
+        table["drawn anew down to"] += [*stages, *[stages[-1]] * len(more)]
+        table["seed"] += [one.seeds[0]] * len(stages) + list(one.seeds[1:])
+        table["similarity"] += [*values[1:], *more]
     short = ["none", *(stage.rsplit(".", 2)[-1] if "." in stage else stage for stage in stages)]
     figure.update_layout(
         xaxis=ruled(
@@ -131,8 +139,8 @@ def cascade(found: Mapping[str, Randomisation], height: int = 380) -> "Picture":
         showlegend=True,
         legend=legend_below(),
     )
-    last = ", ".join(f"{name} {'undefined' if one.last is None else number(one.last)}" for name, one in found.items())
-    return finish(figure, f"Likeness to the maps of a wholly random model: {last}.", table)
+    last = ", ".join(f"{name} {'undefined' if one.mean is None else number(one.mean)}" for name, one in found.items())
+    return finish(figure, f"Likeness to the maps of wholly random models, mean over draws: {last}.", table)
 
 
 def agreements(

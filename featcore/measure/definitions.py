@@ -96,8 +96,8 @@ DEFINITIONS: dict[str, Definition] = {
         "Randomisation gate",
         "MPRT",
         "lower",
-        "Spearman correlation of |phi| with that of the same model with all weights drawn anew; a map that stays alike "
-        "does not show the model. A gate, not a ranking: noise passes it.",
+        "Spearman correlation of |phi| with that of the same model with all weights drawn anew, mean over several "
+        "draws; a map that stays alike does not show the model. A gate, not a ranking: noise passes it.",
         "Adebayo et al. 2018, arXiv:1810.03292; its limits: Binder et al. 2023, arXiv:2211.12486",
     ),
     "other_class": Definition(

@@ -12,14 +12,14 @@ from featcore.explain.base import Progress, silent
 from featcore.measure.curves import aopc, curves, evenly, falling
 from featcore.measure.hiding import Scale, at_least_one, explained_target, hide, read_as, scores_of
 from featcore.measure.infidelity import infidelity
-from featcore.measure.randomisation import randomisation
+from featcore.measure.randomisation import randomisation, redraws
 from featcore.measure.stability import max_sensitivity
 from featcore.types import Attribution, Faithfulness, Sample, Target
 
 if TYPE_CHECKING:
     from featcore.encode.base import Encoder
 
-__all__ = ["infidelity", "judge", "max_sensitivity", "passes_of", "randomisation"]
+__all__ = ["infidelity", "judge", "max_sensitivity", "passes_of", "randomisation", "redraws"]
 
 
 def passes_of(units: int, steps: int = 20) -> int:

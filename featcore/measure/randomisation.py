@@ -10,10 +10,73 @@ from jaxtyping import Float
 
 from featcore.explain import explain
 from featcore.explain.base import Progress, make, resolve_target, silent
-from featcore.types import Attribution, Randomisation, Sample, Target
+from featcore.measure.hiding import at_least_one
+from featcore.types import Attribution, Randomisation, Redraws, Sample, Target
 
 if TYPE_CHECKING:
     from featcore.encode.base import Encoder
+
+DRAWS = 5
+"""Draws of all weights that the gate reads, unless others are asked for."""
+
+
+def redraws(
+    encoder: Encoder,
+    sample: Sample,
+    method: str,
+    target: Target | int | str | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+    draws: int = DRAWS,
+    **knobs: Any,
+) -> Redraws:
+    """`randomisation`, and the last of its steps again with other draws of all weights: one draw may be lucky.
+
+    Each further draw costs one map, whatever the model's depth. Works on one private copy at a time.
+
+    Args:
+        seed: of the first draw; the others count on from it.
+
+    Raises:
+        NotDefined: no draw at all.
+    """
+    start = perf_counter()
+    at_least_one("draws", draws)
+    each, before = max(make(method, **knobs).passes(sample), 1), 0
+
+    def cascading(done: int, total: int) -> None:
+        nonlocal before
+        before = total
+        progress(done, total + (draws - 1) * each)
+
+    first = randomisation(encoder, sample, method, target, seed, cascading, **knobs)
+    goal = resolve_target(encoder, sample, target) if "target" in make(method, **knobs).needs else None
+    found: list[Attribution] = []
+
+    def step(passes: int, _: int) -> None:
+        progress(before + len(found) * each + min(passes, each), before + (draws - 1) * each)
+
+    seeds = tuple(range(seed, seed + draws))
+    for other in seeds[1:]:
+        found.append(explain(_wholly_random(encoder, other), sample, method, goal, step, **knobs))
+    progress(before + (draws - 1) * each, before + (draws - 1) * each)
+    more = [alike(first.maps[0], one.scores) for one in found]
+    return Redraws(
+        cascade=first,
+        similarity=np.array([first.similarity[-1], *more]),
+        maps=np.stack([first.maps[0], first.maps[-1], *(one.scores for one in found)]),
+        seeds=seeds,
+        passes=first.passes + sum(one.passes for one in found),
+        seconds=perf_counter() - start,
+    )
+
+
+def _wholly_random(encoder: Encoder, seed: int) -> Encoder:
+    """A private copy with all weights drawn anew."""
+    from featcore.encode.redrawn import redrawn
+
+    *_, (_, private) = redrawn(encoder, seed)
+    return private
 
 
 def randomisation(

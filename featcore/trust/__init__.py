@@ -1,1 +1,1 @@
-"""Inputs whose answer somebody marked, and how well every method points at the marks: sets, runs over them, tables."""
+"""Do methods deserve trust: over sets of inputs whose answer somebody marked, and for one input of one's own."""

@@ -21,10 +21,10 @@ with ui.friendly_errors():
     if asked and judging:
         found = ui.judged_all(asked, judging)
         table = st.container()
-        ui.check_all("u", found)
+        ui.check_methods("u", asked, found)
         ui.show_checks("u", found)
         with table:
-            ui.show_verdicts("u", found)
+            ui.show_verdicts("u", asked, found)
         left, right = st.columns([6, 5], gap="large")
         with left:
             ui.show_judged_curves("u", found)

@@ -24,7 +24,7 @@ from pages.ui.similarity import pick_pair, say_how_to_get_two_towers, show_pair
 from pages.ui.timing import pick_stage, pick_timing, timed_all
 from pages.ui.training import show_run, start_run
 from pages.ui.trust import (
-    check_all,
+    check_methods,
     judged_all,
     pick_judging,
     show_agreement,

@@ -1,109 +1,27 @@
 """What the page Trust shares: one input, several methods, and what each map is worth beside maps that know nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from featcore.compare.agreement import NORMAL, agreement, gate
-from featcore.compare.floors import leader
-from featcore.errors import FeatcoreError
+from featcore.compare.agreement import NORMAL, agreement
+from featcore.explain import METHODS
 from featcore.explain.floor import FLOORS
 from featcore.keys import digest
 from featcore.measure.definitions import DEFINITIONS
-from featcore.measure.infidelity import Falls, foretold
-from featcore.types import Attribution, Card, Faithfulness, Infidelity, Randomisation, Sensitivity, Source
-from pages.ui.cached import drawn, encoder, explained, fetch, known
+from featcore.measure.randomisation import DRAWS
+from featcore.trust.own import CENTRE, MARKED, Answer, Asked, Compute, Numbers, Verdicts, check_all, judge_all
+from featcore.types import Card
+from pages.ui.cached import drawn, encoder, fetch, known
 from pages.ui.choose import layers_of, pick_target
 from pages.ui.methods import One
-from pages.ui.show import escape, figure, friendly_errors, plural, provenance, to_csv
+from pages.ui.show import escape, figure, plural, provenance, to_csv
 
 USUAL = ("integrated_gradients", "input_x_gradient", "occlusion", "attention_rollout")
 SCALES = {"probability": "Probability of the class", "logit": "Logit of the class"}
-CENTRE, RANDOM = FLOORS
 MARK = "★"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is judged, and how: `scale` is what curves read, `maps` how many random maps make the floor."""
-
-    methods: tuple[str, ...]
-    target: str
-    scale: str
-    baseline: str
-    steps: int
-    maps: int
-
-    @property
-    def reading(self) -> dict[str, Any]:
-        """Options of `judge`."""
-        return {"scale": self.scale, "baseline": self.baseline, "steps": self.steps}
-
-
-@dataclass
-class Judged:
-    """One map and all that is known of it; what could not be computed is absent."""
-
-    title: str
-    map: Attribution
-    faithful: Faithfulness
-    infidelity: Infidelity
-    sensitivity: Sensitivity | None = None
-    randomisation: Randomisation | None = None
-
-    @property
-    def gate(self) -> str:
-        """Whether the map lets go of a model with weights drawn anew."""
-        if self.randomisation is None:
-            return ""
-        return gate(self.map.units, self.randomisation.maps[0], self.randomisation.maps[-1])
-
-    def value(self, name: str) -> float | None:
-        """One number by its name in the table of definitions."""
-        if name == "infidelity":
-            return self.infidelity.share
-        if name == "infidelity_raw":
-            return self.infidelity.raw
-        if name == "sensitivity":
-            return None if self.sensitivity is None else self.sensitivity.value
-        if name == "randomisation":
-            return None if self.randomisation is None else self.randomisation.last
-        if name == "other_class":
-            return None if self.randomisation is None else self.randomisation.other_class
-        if name in ("seconds", "passes"):
-            return getattr(self.map, name)
-        return getattr(self.faithful, name)
-
-
-@dataclass
-class Verdicts:
-    """Every method by name, the centre floor among them, and the random maps."""
-
-    one: One
-    asked: Asked
-    judged: dict[str, Judged] = field(default_factory=dict)
-    chance: list[Judged] = field(default_factory=list)
-
-    @property
-    def methods(self) -> dict[str, Judged]:
-        """Without the floor."""
-        return {name: one for name, one in self.judged.items() if name != CENTRE}
-
-    def floor(self, name: str) -> list[float | None]:
-        """One number of every map that knows nothing."""
-        centre = [self.judged[CENTRE]] if CENTRE in self.judged else []
-        return [one.value(name) for one in (*centre, *self.chance)]
-
-    def leader(self, name: str) -> str | None:
-        """The best method in one number, if it is clear of the floors by more than a tenth of their spread."""
-        better = DEFINITIONS[name].better
-        chance = [value for one in self.chance if (value := one.value(name)) is not None]
-        margin = float(np.std(chance)) / 10 if chance else 0.0
-        values = {method: one.value(name) for method, one in self.methods.items()}
-        return None if better == "" else leader(values, self.floor(name), better, margin)
 
 
 # --- choices ---------------------------------------------------------------------------------------------------------
@@ -152,80 +70,36 @@ def pick_judging(prefix: str, card: Card) -> Asked:
 
 def judged_all(one: One, asked: Asked) -> Verdicts:
     """Every method and both floors; a method that fails says why and leaves the others."""
-    import featcore as fc
-
-    titles = {method.name: method.title for method in fc.methods()}
-    found = Verdicts(one, asked)
-    card, source = one.card, one.picked.source
-    with friendly_errors():
-        changes = _falls(card, source, asked)
-        found.chance = _chance(card, source, asked, changes)
-        for name in (*asked.methods, CENTRE):
-            try:
-                attribution = explained(card, source, name, asked.target, {})
-                judgement = _faithful(card, source, name, asked, attribution)
-            except FeatcoreError as error:
-                st.error(escape(f"{titles[name]}: {error}"), icon=":material/error:")
-                continue
-            found.judged[name] = Judged(titles[name], attribution, judgement, foretold(changes, attribution))
+    found = judge_all(asked, _answering(one, asked))
+    for name, why in found.failed.items():
+        st.error(escape(f"{METHODS[name].title}: {why}"), icon=":material/error:")
     return found
 
 
-def _faithful(card: Card, source: Source, name: str, asked: Asked, attribution: Attribution) -> Faithfulness:
+def _answering(one: One, asked: Asked, compute_now: bool = True) -> Answer:
+    """Answers from memory, or else computes where that is wanted."""
     from featcore.runs import judging_question
 
-    def compute(progress: Callable) -> Faithfulness:
-        from featcore.measure.faithfulness import judge
+    card, source = one.card, one.picked.source
+    labels = {
+        "attribution": f"{{}} on {card.title}",
+        "faithfulness": "Judging {}",
+        "falls": "Hiding random sets",
+        "chance": f"Judging {asked.maps} random maps",
+    }
 
-        with encoder(card) as loaded:
-            sample = loaded.prepare(source)
-            return judge(loaded, sample, attribution, progress=progress, target=asked.target, **asked.reading)
+    def answer(what: str, method: str, options: dict[str, Any], compute: Compute) -> Any:
+        def run(progress: Callable) -> Any:
+            with encoder(card) as loaded:
+                return compute(loaded, loaded.prepare(source), progress)
 
-    question = judging_question("faithfulness", card, source, name, asked.target, {}, asked.reading)
-    return fetch(question, compute, f"Judging {name}")
+        question = judging_question(what, card, source, method, str(asked.target), {}, options)
+        if not compute_now:
+            return known(digest(question))
+        label = labels[what].format(method) if what in labels else f"{DEFINITIONS[what].name}, {method}"
+        return fetch(question, run, label)
 
-
-def _falls(card: Card, source: Source, asked: Asked) -> Falls:
-    from featcore.runs import judging_question
-
-    def compute(progress: Callable) -> Falls:
-        from featcore.explain import preload
-        from featcore.measure.infidelity import falls
-
-        preload()  # no map should pay for the import of a library
-        with encoder(card) as loaded:
-            sample = loaded.prepare(source)
-            return falls(loaded, sample, asked.target, progress=progress, baseline=asked.baseline)
-
-    question = judging_question("falls", card, source, RANDOM, asked.target, {}, {"baseline": asked.baseline})
-    return fetch(question, compute, "Hiding random sets")
-
-
-def _chance(card: Card, source: Source, asked: Asked, changes: Falls) -> list[Judged]:
-    """Judgements of random maps, each of another seed."""
-    from featcore.runs import judging_question
-
-    def compute(progress: Callable) -> list[tuple[Attribution, Faithfulness]]:
-        import featcore as fc
-        from featcore.measure.faithfulness import judge, passes_of
-
-        pairs = []
-        with encoder(card) as loaded:
-            sample = loaded.prepare(source)
-            each = passes_of(len(sample.units), asked.steps)
-            target = changes.target  # resolved once: nobody asks for the predicted class again
-            for seed in range(asked.maps):
-                drawn_map = fc.explain(loaded, sample, RANDOM, seed=seed)
-                step = lambda done, _, seed=seed: progress(seed * each + done, asked.maps * each)  # noqa: E731
-                pairs.append(
-                    (drawn_map, judge(loaded, sample, drawn_map, progress=step, target=target, **asked.reading))
-                )
-        return pairs
-
-    options = {**asked.reading, "maps": asked.maps}
-    question = judging_question("chance", card, source, RANDOM, asked.target, {}, options)
-    pairs = fetch(question, compute, f"Judging {asked.maps} random maps")
-    return [Judged("Random floor", each, faithful, foretold(changes, each)) for each, faithful in pairs]
+    return answer
 
 
 # --- pictures --------------------------------------------------------------------------------------------------------
@@ -233,45 +107,26 @@ def _chance(card: Card, source: Source, asked: Asked, changes: Falls) -> list[Ju
 SHOWN = ("deletion", "insertion", "abpc", "completeness", "infidelity")
 CHECKED = ("sensitivity", "randomisation", "other_class")
 COST = ("seconds", "passes")
-MARKED = ("deletion", "insertion", "abpc", "infidelity")
 ARROWS = {"lower": "↓", "higher": "↑", "": ""}
 
 
-def show_verdicts(prefix: str, found: Verdicts) -> None:
+def show_verdicts(prefix: str, one: One, found: Verdicts) -> None:
     """A row a method, the floors below, the best marked where it is clear of them."""
     if not found.judged:
         return
     leaders = {name: found.leader(name) for name in MARKED}
-    rows = _rows(found)
+    rows = found.rows()
     columns = (*SHOWN, *COST)
     _table(found, rows, columns, leaders)
     st.caption(escape(_said(found, leaders)))
-    _download(prefix, found, rows)
+    _download(prefix, one, found, rows)
     with st.expander("What each number is", icon=":material/menu_book:"):
         _definitions((*SHOWN, *CHECKED, *COST, "morf", "lerf", "infidelity_raw"))
 
 
-def _rows(found: Verdicts) -> list[tuple[str, dict[str, float | None]]]:
-    """Every map with all its numbers, the floors last."""
-    rows = [(one.title, {name: one.value(name) for name in DEFINITIONS}) for one in found.judged.values()]
-    return rows + _random_rows(found)
-
-
-def _random_rows(found: Verdicts) -> list[tuple[str, dict[str, float | None]]]:
-    """What random maps get on average, and the best that one of them got."""
-    mean: dict[str, float | None] = {}
-    best: dict[str, float | None] = {}
-    for name, definition in DEFINITIONS.items():
-        values = [value for one in found.chance if (value := one.value(name)) is not None]
-        mean[name] = float(np.mean(values)) if values else None
-        best[name] = (min if definition.better == "lower" else max)(values) if values else None
-    n = len(found.chance)
-    return [(f"Random floor, mean of {n}", mean), (f"Random floor, best of {n}", best)] if n else []
-
-
 def _table(
     found: Verdicts,
-    rows: list[tuple[str, dict[str, float | None]]],
+    rows: list[tuple[str, Numbers]],
     columns: tuple[str, ...],
     leaders: dict[str, str | None],
 ) -> None:
@@ -282,8 +137,9 @@ def _table(
     frame = pd.DataFrame({titles[name]: [values[name] for _, values in rows] for name in columns}, index=names)
     styled = frame.astype(float).style.format(_digits, na_rep="–")
     for one in found.judged.values():
-        if one.randomisation is not None and "randomisation" in columns:
-            styled = styled.format(_with(one.gate), subset=(one.title, titles["randomisation"]), na_rep=one.gate)
+        if one.redraws is not None and "randomisation" in columns:
+            cell = (one.title, titles["randomisation"])
+            styled = styled.format(_with(one.standing), subset=cell, na_rep=one.standing)
     for name, winner in leaders.items():
         if winner is not None:
             cell = (found.judged[winner].title, titles[name])
@@ -300,8 +156,8 @@ def _table(
     )
 
 
-def _with(verdict: str) -> Callable[[float], str]:
-    return lambda value: f"{_digits(value)} {verdict}"
+def _with(standing: str) -> Callable[[float], str]:
+    return lambda value: f"{value:.2f} {standing}"
 
 
 def _digits(value: float) -> str:
@@ -346,7 +202,7 @@ def _definitions(names: tuple[str, ...]) -> None:
         st.markdown(f"**{each.name}** ({each.symbol}{better}). {escape(each.sentence + source)}")
 
 
-def _download(prefix: str, found: Verdicts, rows: list[tuple[str, dict[str, float | None]]]) -> None:
+def _download(prefix: str, one: One, found: Verdicts, rows: list[tuple[str, Numbers]]) -> None:
     """All numbers with the conditions they hold under."""
     first = next(iter(found.judged.values()))
     made = first.faithful.provenance
@@ -372,7 +228,7 @@ def _download(prefix: str, found: Verdicts, rows: list[tuple[str, dict[str, floa
     st.download_button(
         "All numbers (CSV)",
         data=lambda: to_csv(table),
-        file_name=f"trust-{found.one.card.name}.csv",
+        file_name=f"trust-{one.card.name}.csv",
         mime="text/csv",
         key=f"{prefix}_csv",
         on_click="ignore",
@@ -442,15 +298,17 @@ def show_checks(prefix: str, found: Verdicts) -> None:
     """What both checks found, and how alike maps stay while weights are drawn anew; nothing before anybody asked."""
     from featcore import draw
 
-    known_ones = {one.title: one.randomisation for one in found.judged.values() if one.randomisation is not None}
+    known_ones = {one.title: one.redraws for one in found.judged.values() if one.redraws is not None}
     if not known_ones:
         return
-    _table(found, _rows(found), CHECKED, {})
+    _table(found, found.rows(), CHECKED, {})
     st.subheader("As weights are drawn anew", help=DEFINITIONS["randomisation"].sentence)
-    said = [f"{one.title} {one.gate}" for one in found.judged.values() if one.randomisation is not None]
+    said = [f"{one.title} {one.gate}" for one in found.judged.values() if one.redraws is not None]
+    draws = len(next(iter(known_ones.values())).seeds)
     about = (
-        f"The gate compares the outermost right with shifted maps: {', '.join(said)}. A map that passes need not be "
-        "right: noise passes as well."
+        f"The line is one draw, layer by layer; rings are {draws - 1} more draws of all weights. The gate compares the "
+        f"mean of all {draws}, which the table gives with its range, with maps shifted over the input: "
+        f"{', '.join(said)}. A map that passes need not be right: noise passes as well."
     )
     figure(drawn(draw.cascade, known_ones), f"{prefix}_cascade", "randomisation", caption=about)
 
@@ -464,7 +322,7 @@ def show_judging(found: Verdicts) -> None:
 # --- checks that take long -------------------------------------------------------------------------------------------
 
 
-def check_all(prefix: str, found: Verdicts) -> None:
+def check_methods(prefix: str, one: One, found: Verdicts) -> None:
     """Shake the input and draw the weights anew, where a person asks for it or did before."""
     if not found.judged:
         return
@@ -472,38 +330,16 @@ def check_all(prefix: str, found: Verdicts) -> None:
         run = st.button("Shake the input, redraw the weights", icon=":material/science:", key=f"{prefix}_check")
         st.caption(
             "Two checks of a method rather than a map: max-sensitivity asks for the map of ten shaken inputs, the "
-            "randomisation gate for one after each layer is drawn anew, in a private copy of the model. Together about "
-            f"{_price(found):,} passes.",
+            f"randomisation gate for one after each layer is drawn anew and {DRAWS - 1} more of wholly random weights, "
+            f"in private copies of the model. Together about {_price(one.card, found):,} passes.",
             width="stretch",
         )
-    for name, each in [*((name, [one]) for name, one in found.judged.items()), (RANDOM, found.chance)]:
-        try:
-            sensitivity = _check("sensitivity", "max_sensitivity", found, name, run)
-            randomisation = _check("randomisation", "randomisation", found, name, run)
-        except FeatcoreError as error:
-            st.error(escape(f"{each[0].title if each else name}: {error}"), icon=":material/error:")
-            continue
-        for one in each:
-            one.sensitivity, one.randomisation = sensitivity, randomisation
+    for name, why in check_all(found, _answering(one, found.asked, compute_now=run)).items():
+        st.error(escape(f"{METHODS[name].title}: {why}"), icon=":material/error:")
 
 
-def _price(found: Verdicts) -> int:
-    """Passes of both checks: ten shaken inputs and the plain one, and one map a layer, a head and an embedding."""
-    maps = 11 + layers_of(found.one.card) + 4
-    return sum(one.map.passes for one in found.judged.values()) * maps
-
-
-def _check(what: str, function: str, found: Verdicts, name: str, run: bool) -> Any:
-    from featcore.runs import judging_question
-
-    card, source = found.one.card, found.one.picked.source
-
-    def compute(progress: Callable) -> Any:
-        from featcore.measure import faithfulness
-
-        with encoder(card) as loaded:
-            sample, verb = loaded.prepare(source), getattr(faithfulness, function)
-            return verb(loaded, sample, name, found.asked.target, progress=progress)
-
-    question = judging_question(what, card, source, name, found.asked.target, {}, {})
-    return fetch(question, compute, f"{DEFINITIONS[what].name}, {name}") if run else known(digest(question))
+def _price(card: Card, found: Verdicts) -> int:
+    """Passes of both checks: ten shaken inputs and the plain one, one map a layer, a head and an embedding, the plain
+    and another class's, and one for each further draw."""
+    maps = 11 + layers_of(card) + 4 + DRAWS - 1
+    return sum(each.map.passes for each in found.judged.values()) * maps

@@ -36,15 +36,27 @@ def test_the_gate_is_failed_by_a_map_that_stays_and_passed_by_one_that_goes():
     units = cut_grid((1, 8, 8), (1, 1, 1))
     rng = np.random.default_rng(0)
     real = rng.normal(size=64)
-    assert gate(units, real, real) == "fails"
-    assert gate(units, real, -real) == "fails"
-    assert gate(units, real, real + 0.1 * rng.normal(size=64)) == "fails"
-    passed = [gate(units, real, rng.normal(size=64)) for _ in range(40)]
+    assert gate(units, real, real[None]) == "fails"
+    assert gate(units, real, -real[None]) == "fails"
+    assert gate(units, real, real + 0.1 * rng.normal(size=(1, 64))) == "fails"
+    passed = [gate(units, real, rng.normal(size=(1, 64))) for _ in range(40)]
     assert passed.count("passes") >= 35
-    assert gate(units, real, np.zeros(64)) == "cannot tell"
+    assert gate(units, real, np.zeros((1, 64))) == "cannot tell"
+
+
+def test_several_draws_show_a_likeness_that_one_of_them_hides_and_constant_draws_are_left_out():
+    units = cut_grid((1, 8, 8), (1, 1, 1))
+    rng = np.random.default_rng(3)
+    real = rng.exponential(size=64)
+    faint = [0.3 * real + rng.exponential(size=64) for _ in range(20)]
+    alone = [gate(units, real, each[None]) for each in faint]
+    assert alone.count("passes") >= 3
+    assert gate(units, real, np.stack(faint)) == "fails"
+    others = rng.exponential(size=(20, 64))
+    assert gate(units, real, others) == gate(units, real, np.concatenate([others, np.ones((3, 64))])) == "passes"
 
 
 def test_the_gate_cannot_tell_with_few_units_unless_nothing_moved():
     units = cut_grid((1, 2, 2), (1, 1, 1))
-    assert gate(units, np.arange(4.0), np.arange(4.0)[::-1]) == "cannot tell"
-    assert gate(units, np.arange(4.0), np.arange(4.0)) == "fails"
+    assert gate(units, np.arange(4.0), np.arange(4.0)[None, ::-1]) == "cannot tell"
+    assert gate(units, np.arange(4.0), np.arange(4.0)[None]) == "fails"

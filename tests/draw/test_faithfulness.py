@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from featcore import draw
-from featcore.types import Curve, Faithfulness, Provenance, Randomisation, Target
+from featcore.types import Curve, Faithfulness, Provenance, Randomisation, Redraws, Target
 
 MADE = Provenance("tiny", "", "", "cpu", "float32", "sdpa", 1, (), "")
 
@@ -60,8 +60,14 @@ def test_a_cascade_begins_with_the_map_itself():
     found = Randomisation(
         "m", ("head", "encoder.layer.0"), np.array([0.9, np.nan]), None, "", np.zeros((3, 4)), 0, 1, 0.1
     )
-    picture = draw.cascade({"one": found, "two": replace(found, similarity=np.array([0.2, -0.1]))})
+    one = Redraws(found, np.array([np.nan, np.nan]), np.zeros((3, 4)), (0, 1), 1, 0.1)
+    fell = replace(found, similarity=np.array([0.2, -0.1]))
+    two = Redraws(fell, np.array([-0.1, -0.5, 0.3]), np.zeros((4, 4)), (0, 1, 2), 1, 0.1)
+    picture = draw.cascade({"one": one, "two": two})
     assert picture.data[0].y[:2] == (1.0, 0.9)
-    assert picture.data[1].y == (1.0, 0.2, -0.1)
+    assert picture.data[2].y == (1.0, 0.2, -0.1)
+    assert (picture.data[3].x, picture.data[3].y) == ((2, 2), (-0.5, 0.3)), "further draws stand where all is drawn"
+    assert picture.table["seed"] == [0, 0, 1, 0, 0, 1, 2]
+    assert picture.table["similarity"][3:] == [0.2, -0.1, -0.5, 0.3]
     assert list(picture.layout.xaxis.ticktext) == ["none", "head", "0"]
     assert "one undefined, two −0.1" in picture.alt

@@ -8,8 +8,8 @@ import torch
 
 import featcore as fc
 from featcore.encode.redrawn import private_copy
-from featcore.errors import Cancelled
-from featcore.measure.faithfulness import max_sensitivity, randomisation
+from featcore.errors import Cancelled, NotDefined
+from featcore.measure.faithfulness import max_sensitivity, randomisation, redraws
 from featcore.measure.randomisation import alike
 from tests.encode.test_private import sha
 
@@ -104,6 +104,49 @@ def test_the_first_map_is_the_methods_own_and_the_last_that_of_other_weights(cas
     assert list(dones) == sorted(dones)
     assert len(set(totals)) == 1
     assert dones[-1] == totals[-1]
+
+
+def test_further_draws_are_those_of_other_seeds_and_leave_the_shared_model_as_it_was(cases):
+    case, progress = cases("vit"), []
+    before = sha(case.encoder.model)
+    found = redraws(
+        case.encoder, case.sample, "saliency", 1, seed=3, draws=3, progress=lambda *step: progress.append(step)
+    )
+    alone = [randomisation(case.encoder, case.sample, "saliency", 1, seed=seed) for seed in (3, 4, 5)]
+    assert found.seeds == (3, 4, 5)
+    assert np.allclose(found.cascade.maps, alone[0].maps, atol=1e-6)
+    assert np.allclose(found.maps, [alone[0].maps[0], *(one.maps[-1] for one in alone)], atol=1e-6)
+    assert found.similarity == pytest.approx([one.last for one in alone])
+    assert len(set(found.similarity.tolist())) == 3, "each draw is another model"
+    assert found.mean == pytest.approx(np.mean([one.last for one in alone]))
+    assert found.reach == (min(found.similarity), max(found.similarity))
+    assert found.passes == alone[0].passes + 2 * fc.explain(case.encoder, case.sample, "saliency", 1).passes
+    dones, totals = zip(*progress, strict=True)
+    assert list(dones) == sorted(dones)
+    assert dones[-1] == totals[-1]
+    assert len(set(totals)) == 1
+    assert sha(case.encoder.model) == before
+
+
+def test_further_draws_can_be_stopped_and_no_draw_at_all_is_refused(cases):
+    case = cases("bert")
+    before = sha(case.encoder.model)
+
+    def stop(done, total):
+        if done > total - 2:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        redraws(case.encoder, case.sample, "attention_rollout", draws=4, progress=stop)
+    assert sha(case.encoder.model) == before
+    with pytest.raises(NotDefined, match="0 draws measure nothing"):
+        redraws(case.encoder, case.sample, "attention_rollout", draws=0)
+
+
+def test_draws_without_a_rank_have_no_mean_and_no_range(blind):
+    found = redraws(*blind, "saliency", 0, draws=2)
+    assert found.mean is None
+    assert found.reach is None
 
 
 def test_maps_that_rank_nothing_have_no_likeness(blind):
