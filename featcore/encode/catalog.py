@@ -29,7 +29,7 @@ _SPEAKERS = ("ForCausalLM", "LMHeadModel")  # the next token is their class
 # What is stored beside the parameters and is none: what batch norm has counted, and tables that old versions of
 # transformers wrote down though they follow from the config.
 _BUFFERS = (
-    *("running_mean", "running_var", "num_batches_tracked"),
+    *("running_mean", "running_var", "num_batches_tracked", ".relative_position_index"),
     *(".position_ids", ".inv_freq", ".attn.bias", ".attn.masked_bias"),
 )
 # How the names of an encoder's weights begin in a checkpoint that has a head beside it, where not by its family.
