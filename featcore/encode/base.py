@@ -238,7 +238,7 @@ class Encoder:
     def _state(self, attention: str, threads: int) -> Provenance:
         return Provenance(
             encoder=self.card.name,
-            revision=self.card.revision,
+            revision=self.card.state,
             weights_sha256=self.card.weights_sha256,
             device=str(self.device),
             dtype=dtype_name(self.dtype),
