@@ -78,12 +78,15 @@ def check(
         return write_json(found)
     layout = found["layout"]
     say(f"{found['name']}: {found['architecture']} of the family {found['family']}, reads {found['modality']}")
+    commit = found["revision"] or "none, it is a folder"
+    say(f"commit of the hub: {commit}; sha256 of the weights: {found['weights_sha256']}")
     say(f"provides {', '.join(found['provides'])}")
     say(f"before the units: {', '.join(layout['before']) or 'nothing'}; attention: {layout['attention']}")
     units = f"{found['units']} units ({found['unit']}) at {found['positions']} positions"
     say(f"{units}, grid {layout['grid']}, sees {layout['input_size']}")
     if field := found["receptive_field"]:
-        say(f"the middle cell reads {field[0]}x{field[1]} pixels")
+        of_frames = "".join(f"{frames} frames of " for frames in field[:-2])
+        say(f"the middle cell reads {of_frames}{field[-2]}x{field[-1]} pixels")
     reads = layout["reads"]
     say(f"the answer is read at {reads[0] if len(reads) == 1 else f'the mean of {len(reads)} positions'}")
     size = f"{found['weight_bytes'] / 1e6:.1f} MB in memory"
@@ -98,15 +101,21 @@ def check(
 
 @app.command()
 def torchvision(
-    name: Annotated[str, typer.Argument(help="a ResNet or ConvNeXt of torchvision: resnet50, convnext_tiny, ...")],
+    name: Annotated[
+        str,
+        typer.Argument(help="a network of torchvision: resnet50, convnext_tiny, ...; for video r3d_18, swin3d_t, ..."),
+    ],
     out: Annotated[Path, typer.Argument(help="folder to write; every command then takes it as an encoder")],
     weights: Annotated[str, typer.Option(help="which of torchvision's weights; they are downloaded by it")] = "DEFAULT",
+    frames: Annotated[
+        int | None, typer.Option(help="of a clip, for video; as torchvision measured it if not given")
+    ] = None,
 ) -> None:
     """Keep a classifier of torchvision as a folder with safetensors."""
     with in_words():
         from featcore.encode.tv import keep
 
-        say(f"{keep(name, out, weights)}: {name} of torchvision, weights {weights}")
+        say(f"{keep(name, out, weights, frames)}: {name} of torchvision, weights {weights}")
 
 
 @app.command()

@@ -235,7 +235,10 @@ class Localisation:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What is needed to repeat a number; travels with every result and every export."""
+    """What is needed to repeat a number; travels with every result and every export.
+
+    `revision` is the `state` of the encoder's card.
+    """
 
     encoder: str
     revision: str
@@ -613,7 +616,8 @@ class Card:
     """What a person should know about an encoder before choosing it.
 
     Attributes:
-        name: what `featcore.load` takes; checkpoint: folder or hub id; revision: pinned.
+        name: what `featcore.load` takes; checkpoint: folder or hub id.
+        revision: the commit of the hub that it is, 40 hexadecimal digits; None for a folder that is none of the hub's.
         provides: capabilities that methods ask for: "target", "gradient", "attention"; "logits" with a classifier.
         baselines: the kinds of baseline `Encoder.baseline` knows, the default first.
         input_size: (t, y, x) that a vision model sees, (positions,) for text.
@@ -625,7 +629,7 @@ class Card:
     modality: Modality
     family: str
     checkpoint: str
-    revision: str
+    revision: str | None
     licence: str
     parameters: int
     provides: frozenset[str]
@@ -636,3 +640,9 @@ class Card:
     accuracy: str = ""
     about: str = ""
     config: dict[str, Any] = field(default_factory=dict, compare=False, hash=False)
+
+    @property
+    def state(self) -> str:
+        """What tells this encoder from an earlier or later one of its name: the hub's commit, else the beginning of the
+        weights' digest, "random" where the weights are of no file."""
+        return self.revision or self.weights_sha256[:12] or "random"

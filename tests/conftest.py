@@ -36,8 +36,8 @@ class Case:
         import torch
         import transformers
 
-        if self.name == "torchvision":
-            return tiny.bare_torchvision(self.folder)
+        if self.name in tiny.TORCHVISION:
+            return tiny.bare_torchvision(self.folder, self.name)
         model_class = getattr(transformers, tiny.class_of(self.name))
         kind = {"attn_implementation": attention} if model_class._supports_sdpa else {}
         model = model_class.from_pretrained(self.folder, dtype=torch.float32, **kind)

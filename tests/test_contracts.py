@@ -13,7 +13,8 @@ from featcore.explain import METHODS, knobs
 @pytest.mark.parametrize("method", list(METHODS))
 def test_every_method_scores_every_unit(cases, family, method):
     case = cases(family)
-    few = {name: few for name, few in {"steps": 4, "samples": 4, "limit": 17}.items() if name in knobs(METHODS[method])}
+    fewer = {"steps": 4, "samples": 4, "limit": 17, "sets": 64, "masks": 32}
+    few = {name: few for name, few in fewer.items() if name in knobs(METHODS[method])}
     try:
         found = fc.explain(case.encoder, case.sample, method, **few)
     except FeatcoreError as refused:

@@ -38,11 +38,14 @@ IMAGE = (
 )
 VIDEO = ("videomae", "videomae-wide", "videomae-first", "vivit", "vivit-wide", "timesformer", "vjepa2")
 CONV = ("resnet", "regnet", "convnext", "torchvision")
-CELLS = (*CONV, "swin")  # their units are the cells of the last feature map
+CELLS = (*CONV, "swin", "torchvision_video")  # their units are the cells of the last feature map
 TOWERS = ("clip", "siglip")  # each one checkpoint of two encoders
 PIXELS = (*IMAGE, *VIDEO)
 COUNTED = ("roberta", "xlm-roberta", "mpnet")  # their positions begin behind that of the padding
 FAMILIES = (*TEXT, *PIXELS)
+
+# Of torchvision: the builder, the step behind which the last feature map is, and the one that gives class scores.
+TORCHVISION = {"torchvision": ("resnet18", "layer4", "fc"), "torchvision_video": ("swin3d_t", "norm", "head")}
 
 # What each checkpoint of pixels sees (frames, rows, columns), and one unit of it.
 SHAPES = {
@@ -58,6 +61,7 @@ SHAPES = {
     "vjepa2": ((4, 24, 24), (2, 8, 8)),
     "swin": ((1, 64, 32), (1, 8, 8)),
     "torchvision": ((1, 64, 96), (1, 32, 32)),
+    "torchvision_video": ((4, 64, 96), (2, 32, 32)),
     "swin-padded": ((1, 64, 32), (1, 8, 8)),
     "vivit": ((4, 16, 16), (2, 8, 8)),
     "vivit-wide": ((4, 16, 24), (2, 8, 8)),
@@ -119,8 +123,8 @@ def class_of(name: str) -> str:
 def build(name: str, folder: Path) -> Path:
     """Write the checkpoint called `name` (one of FAMILIES) into a new folder."""
     family = family_of(name)
-    if family == "torchvision":
-        _save_torchvision(folder)
+    if family in TORCHVISION:
+        _save_torchvision(folder, family, SHAPES[name][0][0])
         save_processor(folder, family, SHAPES[name][0][1:])
     elif name in TEXT:
         _save_model(class_of(name), folder, **_text_config(name))
@@ -132,18 +136,20 @@ def build(name: str, folder: Path) -> Path:
     return folder
 
 
-def _save_torchvision(folder: Path) -> None:
+def _save_torchvision(folder: Path, family: str, frames: int) -> None:
     import torch
 
-    from featcore.encode.tv import TorchvisionConfig, TorchvisionForImageClassification
+    from featcore.encode.tv import CLASSES
 
+    model_class = CLASSES[family]
+    stated: dict[str, Any] = {"builder": TORCHVISION[family][0], "id2label": {i: f"kind {i}" for i in range(5)}}
+    stated |= {"num_frames": frames} if frames > 1 else {}
     with torch.random.fork_rng():
         torch.manual_seed(7)
-        config = TorchvisionConfig(builder="resnet18", id2label={i: f"kind {i}" for i in range(5)})
-        TorchvisionForImageClassification(config).save_pretrained(folder)
+        model_class(model_class.config_class(**stated)).save_pretrained(folder)
 
 
-def bare_torchvision(folder: Path) -> Any:
+def bare_torchvision(folder: Path, family: str) -> Any:
     """Torchvision's own model with the folder's weights, answering in transformers' words."""
     from types import SimpleNamespace
 
@@ -151,14 +157,17 @@ def bare_torchvision(folder: Path) -> Any:
     from safetensors.torch import load_file
     from torchvision.models.feature_extraction import create_feature_extractor
 
-    model = torchvision.models.resnet18(num_classes=5)
+    builder, last, head = TORCHVISION[family]
+    model = torchvision.models.get_model(builder, num_classes=5)
     weights = load_file(folder / "model.safetensors")
     model.load_state_dict({name.removeprefix("model."): value for name, value in weights.items()}, strict=False)
-    both = create_feature_extractor(model, {"layer4": "cells", "fc": "logits"}).eval()
+    both = create_feature_extractor(model.eval(), {last: "cells", head: "logits"})
 
     def answer(pixel_values: Any, **_: Any) -> Any:
-        found = both(pixel_values)
-        return SimpleNamespace(logits=found["logits"], hidden_states=[found["cells"]])
+        clip = pixel_values.ndim == 5
+        found = both(pixel_values.transpose(1, 2) if clip else pixel_values)
+        cells = found["cells"].movedim(-1, 1) if clip else found["cells"]  # Swin's channels stand last
+        return SimpleNamespace(logits=found["logits"], hidden_states=[cells])
 
     return answer
 
@@ -370,6 +379,7 @@ _PROCESSORS = {
     "siglip_vision_model": "SiglipImageProcessor",
     "swin": "ViTImageProcessor",
     "torchvision": "BitImageProcessor",
+    "torchvision_video": "VideoMAEImageProcessor",
     "vjepa2": "VJEPA2VideoProcessor",
     "videomae": "VideoMAEImageProcessor",
     "resnet": "ViTImageProcessor",
@@ -494,13 +504,15 @@ def _without_offsets(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "ByT5Tokenizer"}))
 
 
-def _edit_config(**changes: Any) -> Callable[[Path], None]:
-    def edit(folder: Path) -> None:
-        config = json.loads((folder / "config.json").read_text())
-        kept = {key: value for key, value in (config | changes).items() if value is not None}
-        (folder / "config.json").write_text(json.dumps(kept))
+def edit_config(folder: Path, **changes: Any) -> None:
+    """Other values in config.json; None takes a name out."""
+    config = json.loads((folder / "config.json").read_text())
+    kept = {key: value for key, value in (config | changes).items() if value is not None}
+    (folder / "config.json").write_text(json.dumps(kept))
 
-    return edit
+
+def _edit_config(**changes: Any) -> Callable[[Path], None]:
+    return lambda folder: edit_config(folder, **changes)
 
 
 def _without_classifier(folder: Path) -> None:

@@ -201,7 +201,7 @@ class Encoder:
 
     @property
     def layers(self) -> int:
-        """Layers with attention; 0 for a convolutional network."""
+        """Layers whose attention is given; 0 for a convolutional network."""
         return len(blocks(self.model)) if "attention" in self.card.provides else 0
 
     # --- what the verbs and the measurements share -----------------------------------------------------------------
@@ -239,7 +239,7 @@ class Encoder:
     def _state(self, attention: str, threads: int) -> Provenance:
         return Provenance(
             encoder=self.card.name,
-            revision=self.card.revision,
+            revision=self.card.state,
             weights_sha256=self.card.weights_sha256,
             device=str(self.device),
             dtype=dtype_name(self.dtype),
@@ -337,10 +337,8 @@ class Encoder:
         return attention if self._fuses else "eager"
 
     def _why_no_attention(self, asked: bool) -> str:
-        if "attention" not in self.card.provides and self.layout.attention == "windowed":
-            return f"The windows of '{self.card.name}' reach beyond its picture, so they make no map over its units."
         if "attention" not in self.card.provides:
-            return f"'{self.card.name}' is a convolutional network: it computes no attention."
+            return f"'{self.card.name}' {self.layout.why_no_map(self.card.config)}."
         if asked:
             return ""
         if self._fuses:

@@ -29,7 +29,7 @@ _SPEAKERS = ("ForCausalLM", "LMHeadModel")  # the next token is their class
 # What is stored beside the parameters and is none: what batch norm has counted, and tables that old versions of
 # transformers wrote down though they follow from the config.
 _BUFFERS = (
-    *("running_mean", "running_var", "num_batches_tracked"),
+    *("running_mean", "running_var", "num_batches_tracked", ".relative_position_index"),
     *(".position_ids", ".inv_freq", ".attn.bias", ".attn.masked_bias"),
 )
 # How the names of an encoder's weights begin in a checkpoint that has a head beside it, where not by its family.
@@ -37,6 +37,7 @@ _INSIDE = {
     **{"xlm-roberta": "roberta", "deberta-v2": "deberta", "gpt2": "transformer"},
     **dict.fromkeys(("modernbert", "llama", "qwen2"), "model"),
 }
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
 
@@ -223,7 +224,7 @@ def _card(folder: Path, asked: Asked) -> Card:
         modality=layout.modality,
         family=layout.family,
         checkpoint=str(folder) + part,
-        revision=sha256[:12],
+        revision=_commit(folder),
         licence=trained.get("licence", "see the checkpoint's own card"),
         parameters=count_parameters(folder / "model.safetensors", begin),
         provides=frozenset(
@@ -242,6 +243,12 @@ def _card(folder: Path, asked: Asked) -> Card:
         about=trained.get("summary", ""),
         config=config,
     )
+
+
+def _commit(folder: Path) -> str | None:
+    """The commit of the hub that a folder of its cache holds: models--org--name/snapshots/commit."""
+    cached = folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--")
+    return folder.name if cached and _COMMIT.fullmatch(folder.name) else None
 
 
 def refuse_code(folder: Path) -> None:

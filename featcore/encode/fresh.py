@@ -39,7 +39,7 @@ def resized(encoder: Encoder, **sizes: Any) -> Encoder:
     card = replace(
         encoder.card,
         name=f"{encoder.card.name}, resized",
-        revision="random",
+        revision=None,
         weights_sha256="",
         accuracy="",
         parameters=sum(weight.numel() for weight in model.parameters()),

@@ -23,7 +23,7 @@ class Layout:
         readout: what the classifier reads: the first or the last position, the mean of all, the mean of the units,
             the first beside the mean of the units ("both"), each position before the units by a classifier of its own
             ("prefix"), or what a learned query attends to ("probe"). "config" asks the checkpoint.
-        attention: which positions may see which.
+        attention: which positions may see which; "none" where the model gives no weights.
         baselines: what can stand for "nothing there", the default first.
         position_offset: positions of the checkpoint's table that no token can use (RoBERTa counts from pad + 1).
         any_size: the checkpoint takes pictures of other sizes than its config states, so the processor decides.
@@ -115,7 +115,8 @@ class Layout:
     def unit_step(self, config: dict) -> tuple[int, int, int]:
         """Frames, rows and columns of one unit of a vision checkpoint."""
         if self.cells:
-            return (1, *_pair(_STRIDES[self.family](config)))
+            stride = _STRIDES[self.family](config)
+            return (1, *_pair(stride)) if isinstance(stride, int) else stride
         deep = config.get("tubelet_size", 1) if self.modality == "video" else 1
         if isinstance(deep, list):  # ViViT gives all three in one
             return int(deep[0]), int(deep[1]), int(deep[2])
@@ -152,6 +153,14 @@ class Layout:
         if self.attention != "windowed":
             return self.attention != "none"
         return all(rows % window == columns % window == 0 for rows, columns, window, _ in self.windows(config))
+
+    def why_no_map(self, config: dict) -> str:
+        """Why attention cannot be drawn as maps over all units, as what stands behind an encoder's name."""
+        if self.attention == "windowed":
+            return "has windows that reach beyond its picture, so they make no map over its units"
+        if str(config.get("builder")).startswith("swin3d"):
+            return "attends within windows of space and time, and torchvision gives none of their weights"
+        return "is a convolutional network: it computes no attention"
 
     def map_names(self, config: dict, layers: int, heads: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What the layers and the heads of the attention of an Encoding are called."""
@@ -197,6 +206,20 @@ class Layout:
         return int(config.get("num_frames", _FRAMES.get(self.family, 1))) if self.modality == "video" else 1
 
 
+def video_stride(builder: str) -> tuple[int, int, int]:
+    """Frames, rows and columns that a cell of one of torchvision's networks for video stands for.
+
+    Raises:
+        LoadError: the network has no map of cells whose mean is read, or it is none that is declared.
+    """
+    network = builder.partition("_")[0]
+    if network in _NO_CELLS:
+        raise LoadError(f"'{builder}' of torchvision is not supported: {_NO_CELLS[network]}. {_DECLARED}")
+    if network not in _VIDEO_STRIDES:
+        raise LoadError(f"'{builder}' is no network of torchvision for video that is declared. {_DECLARED}")
+    return _VIDEO_STRIDES[network]
+
+
 def _by(size: tuple[int, ...]) -> str:
     """Rows and columns as names of encoders state them: "224x320"."""
     return "x".join(map(str, size))
@@ -208,13 +231,27 @@ def _pair(side: int | list[int]) -> tuple[int, int]:
     return int(rows), int(columns)
 
 
+# Frames, rows and columns between neighbouring cells of the last feature map of torchvision's networks for video; the
+# first word of a builder's name says which network it is.
+_VIDEO_STRIDES = {"swin3d": (2, 32, 32), "r3d": (8, 16, 16), "r2plus1d": (8, 16, 16), "mc3": (1, 16, 16)}
+
+# Why other networks of torchvision for video have no layout: what is read there is no mean of one map of cells.
+_NO_CELLS = {
+    "mvit": "it reads one class position that goes along in front of the cells, while the cells become fewer from "
+    "layer to layer: neither one feature map whose mean is read nor a sequence whose positions stay",
+    "s3d": "it reads windows of 2x7x7 cells that overlap, so a cell counts by where it stands, and a clip smaller "
+    "than one window has no answer",
+}
+_DECLARED = f"Choose one whose name begins with one of: {', '.join(_VIDEO_STRIDES)}."
+
 # Pixels between neighbouring cells of the last feature map: the stem's stride, then a halving at each stage; the first
 # stage of a family may leave that out.
-_STRIDES: dict[str, Callable[[dict], int]] = {
+_STRIDES: dict[str, Callable[[dict], int | tuple[int, int, int]]] = {
     "resnet": lambda c: 4 * 2 ** (len(c["hidden_sizes"]) - 1 + bool(c.get("downsample_in_first_stage"))),
     "regnet": lambda c: 2 * 2 ** (len(c["hidden_sizes"]) - 1 + bool(c.get("downsample_in_first_stage", True))),
     "convnext": lambda c: int(c.get("patch_size", 4)) * 2 ** (len(c["hidden_sizes"]) - 1),
     "torchvision": lambda _: 32,
+    "torchvision_video": lambda c: video_stride(c["builder"]),
     "swin": lambda c: int(c.get("patch_size", 4)) * 2 ** (len(c["depths"]) - 1),
 }
 
@@ -289,6 +326,15 @@ LAYOUTS: dict[str, Layout] = {
             "torchvision", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], pixels=True, cells=True
         ),
         Layout("convnext", "image", readout="mean", attention="none", baselines=_PIXELS[:-1], pixels=True, cells=True),
+        # Video Swin and the ResNets over space and time of torchvision, see featcore/encode/tv.py.
+        Layout(
+            *("torchvision_video", "video"),
+            readout="mean",
+            attention="none",
+            baselines=_PIXELS[:-1],
+            pixels=True,
+            cells=True,
+        ),
         # Time is the slowest axis: index = t * (y x) + y * x_cells + x.
         Layout("videomae", "video", readout="config", baselines=_PIXELS),
         Layout("vivit", "video", prefix=("[CLS]",), baselines=_PIXELS),

@@ -152,10 +152,10 @@ def _model_class(card: Card) -> type[PreTrainedModel]:
     Raises:
         LoadError: the config names no class of transformers, or one of another family.
     """
-    if card.family == "torchvision":
-        from featcore.encode.tv import TorchvisionForImageClassification
+    if card.family.startswith("torchvision"):
+        from featcore.encode import tv
 
-        return TorchvisionForImageClassification
+        return tv.CLASSES[card.family]
     heads = "logits" in card.provides or layout_of(card.family).projected
     named = _named_class(card) if heads or card.config.get("architectures") else None
     if heads and named:

@@ -6,8 +6,8 @@ from torch import Tensor
 
 
 def cells(rows: Tensor) -> Float[Tensor, "b s d"]:
-    """A feature map as one row a cell, in reading order; what has rows already stays."""
-    return rows.flatten(2).transpose(1, 2) if rows.ndim == 4 else rows
+    """A feature map (b d y x, or b d t y x) as one row a cell, in reading order; what has rows already stays."""
+    return rows.flatten(2).transpose(1, 2) if rows.ndim > 3 else rows
 
 
 def across_frames(

@@ -34,6 +34,12 @@ class VisionLoader:
         if layout.square and len(set(layout.input_shape(config)[1:])) > 1:
             raise LoadError(f"'{card_name}' sees {config['image_size']} pixels; a {layout.family} takes squares only.")
         self.shape, self.step = layout.input_shape(config), layout.unit_step(config)
+        if layout.cells and any(size % step for size, step in zip(self.shape, self.step, strict=True)):
+            sees, cell = ("x".join(map(str, sizes)) for sizes in (self.shape, self.step))
+            raise LoadError(
+                f"'{card_name}' is said to see {sees} (frames, rows, columns), but a cell of its last feature map "
+                f"stands for {cell} of them and each must be a multiple of that. Save the checkpoint with such sizes."
+            )
         # Keyword arguments of the model beside the pixels.
         self.options: dict[str, Any] = {}
         if "own_size" in config:

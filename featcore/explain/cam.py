@@ -136,7 +136,7 @@ def weighed(encoder: Encoder, sample: Sample, hidden: Tensor, grad: Tensor) -> T
 
     weights = vectors_of(encoder, sample, grad)[0].mean(0)
     scores = (vectors_of(encoder, sample, hidden)[0] @ weights).clamp(min=0)
-    if not encoder.layout.cells:
+    if not encoder.layout.cells or len(scores) == len(sample.units):
         return scores
     assert sample.units.grid is not None
     _, rows, columns = sample.units.grid

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     from featcore.encode.base import Encoder
 
-FAMILIES = ("resnet", "regnet", "torchvision")
-LINEAR = ("Conv2d", "BatchNorm2d", "Linear", "AvgPool2d", "AdaptiveAvgPool2d", "Identity", "Flatten", "Dropout")
+FAMILIES = ("resnet", "regnet", "torchvision", "torchvision_video")
+LINEAR = (
+    *("Conv2d", "BatchNorm2d", "Linear", "AvgPool2d", "AdaptiveAvgPool2d", "Identity", "Flatten", "Dropout"),
+    *("Conv3d", "Conv3DSimple", "Conv3DNoTemporal", "BatchNorm3d", "AdaptiveAvgPool3d"),  # over space and time
+)
 BENT = ("ReLU", "ReLU6", "MaxPool2d")
 GAP = 0.01
 """Above this share the scores do not add up: the model has a step that is no module, so no rule was applied to it."""

@@ -10,10 +10,11 @@ from featcore.types import Sample, Source
 def check(encoder: Encoder, source: Source) -> dict[str, Any]:
     """A plain dictionary; bytes are bytes, FLOP are those of one pass with written-out attention, counted by PyTorch.
 
-    Keys: name, family, modality, architecture, provides, not_defined (method to reason), layout, units, positions,
-    parameters, weight_bytes, activation_bytes (kept for gradients by one pass), attention_bytes (all layers and
-    heads, float32), flop, blocks (by layer), notes; receptive_field of convolutions (rows and columns of pixels that
-    the middle cell reads); input and provenance say on what and how it was counted.
+    Keys: name, revision (of the hub, or None), weights_sha256, family, modality, architecture, provides, not_defined
+    (method to reason), layout, units, positions, parameters, weight_bytes, activation_bytes (kept for gradients by one
+    pass), attention_bytes (all layers and heads, float32), flop, blocks (by layer), notes; receptive_field of feature
+    maps (rows and columns of pixels, of clips frames before them, that the middle cell reads); input and provenance say
+    on what and how it was counted.
 
     Raises:
         CutError: the encoder cannot read the source.
@@ -28,6 +29,8 @@ def check(encoder: Encoder, source: Source) -> dict[str, Any]:
     weights = sum(weight.numel() * weight.element_size() for weight in encoder.model.parameters())
     return {
         "name": card.name,
+        "revision": card.revision,
+        "weights_sha256": card.weights_sha256,
         "family": card.family,
         "modality": card.modality,
         "architecture": (card.config.get("architectures") or [""])[0],
@@ -70,36 +73,48 @@ def _left_out(encoder: Encoder) -> list[str]:
 
 def blocks(encoder: Encoder, counts: dict[str, Any]) -> list[dict[str, Any]]:
     """Name, parameters and FLOP of every layer, and of all that is in no layer; both add up to the whole model."""
-    import torch
-
     model, root = encoder.model, type(encoder.model).__name__
-    stacks = [(name, each) for name, each in model.named_modules() if isinstance(each, torch.nn.ModuleList)]
     flop = {name: sum(each.values()) for name, each in counts.items()}
-    name, stack = max(stacks, key=lambda found: sum(w.numel() for w in found[1].parameters()), default=("", ()))
     found = [
         {
-            "name": f"layer {index + 1}",
+            "name": name,
             "parameters": sum(weight.numel() for weight in layer.parameters()),
-            "flop": flop.get(f"{root}.{name}.{index}", 0),
+            "flop": flop.get(f"{root}.{path}", 0),
         }
-        for index, layer in enumerate(stack)
+        for name, path, layer in _stacked(model)
     ]
     whole = {"parameters": sum(weight.numel() for weight in model.parameters()), "flop": flop.get("Global", 0)}
     rest = {key: total - sum(block[key] for block in found) for key, total in whole.items()}
     return [*found, {"name": "embedding and head", **rest}]
 
 
-def receptive_field(encoder: Encoder, sample: Sample) -> tuple[int, int]:
+def _stacked(model: Any) -> list[tuple[str, str, Any]]:
+    """Name, path and module of every layer: those of the largest list, or the steps of a network of torchvision."""
+    from torch import nn
+
+    lists = [(path, each) for path, each in model.named_modules() if isinstance(each, nn.ModuleList)]
+    if lists:
+        path, stack = max(lists, key=lambda found: sum(weight.numel() for weight in found[1].parameters()))
+    else:
+        begin, network = model.base_model_prefix, model.base_model
+        if not hasattr(network, "features"):  # a ResNet
+            parts = [(name, each) for name, each in network.named_children() if isinstance(each, nn.Sequential)]
+            return [(name, f"{begin}.{name}", each) for name, each in parts]
+        path, stack = f"{begin}.features", network.features
+    return [(f"layer {at + 1}", f"{path}.{at}", layer) for at, layer in enumerate(stack)]
+
+
+def receptive_field(encoder: Encoder, sample: Sample) -> tuple[int, ...]:
     """Rows and columns of the pixels that move the middle cell of the last feature map, found by its gradient.
 
-    It ends at the rim of the picture, so a larger field shows as the whole picture.
+    Of a clip frames, rows and columns. It ends at the rim, so a larger field shows as the whole picture or clip.
     """
     import torch
 
     pixels = encoder.tensors(sample)["pixel_values"].clone().requires_grad_()
     with encoder.running("eager"), torch.enable_grad():
         last = encoder.model(pixel_values=pixels, output_hidden_states=True).hidden_states[-1]
-        middle = last[0, :, last.shape[2] // 2, last.shape[3] // 2].square().sum()
+        middle = last[(0, slice(None), *(side // 2 for side in last.shape[2:]))].square().sum()
         (slope,) = torch.autograd.grad(middle, pixels)
-    rows, columns = torch.nonzero(slope[0].abs().sum(0), as_tuple=True)
-    return int(rows.max() - rows.min()) + 1, int(columns.max() - columns.min()) + 1
+    moved = torch.nonzero(slope[0].abs().sum(-3), as_tuple=True)  # over colours, which stand before rows
+    return tuple(int(axis.max() - axis.min()) + 1 for axis in moved)

@@ -92,7 +92,7 @@ def left_out(
     if encoder.device.type == "cpu":
         reasons["transfer"] = "The encoder computes on the CPU, where the input is already: nothing is transferred."
     if "attention" not in encoder.card.provides:
-        reasons["attention"] = f"'{encoder.card.name}' has no attention."
+        reasons["attention"] = f"'{encoder.card.name}' gives no attention."
     return {stage: reasons[stage] for stage in stages if stage in reasons}
 
 

@@ -34,12 +34,16 @@ def show_model(prefix: str, card: Card) -> None:
     layout = found["layout"]
     st.dataframe(
         {
-            "": ["Family", "Class", "Licence", "Revision", "Parameters", "Sees", "Before the units", "Units", "Memory"],
+            "": [
+                *("Family", "Class", "Licence", "Commit of the hub", "Weights, SHA-256", "Parameters", "Sees"),
+                *("Before the units", "Units", "Memory"),
+            ],
             card.title: [
                 card.family,
                 found["architecture"],
                 card.licence,
-                card.revision,
+                card.revision or "none, it is a folder",
+                card.weights_sha256,
                 f"{found['parameters']:,}",
                 _sees(card),
                 ", ".join(layout["before"]) or "nothing",

@@ -93,7 +93,7 @@ def provenance(made: Provenance, *more: str) -> None:
     place = f"{made.machine}, " if made.machine else ""
     parts = [
         *more,
-        f"{made.encoder} ({made.revision})",
+        f"{made.encoder} ({made.revision[:12]})",
         f"{made.device}, {made.dtype}, {made.attention} attention, {made.threads} threads",
         f"{place}{made.time_utc.replace('T', ' ')[:16]} UTC",
         versions,

@@ -1,4 +1,4 @@
-"""Convolutions and Swin: units are cells of the last feature map, and their rows are the pixels under them."""
+"""Convolutions, Swin, Video Swin: units are cells of the last feature map, their rows are the pixels under them."""
 
 from dataclasses import replace
 from itertools import product
@@ -30,19 +30,21 @@ def test_the_answer_is_the_bare_classes_and_its_last_map_is_the_hidden_state(cel
     encoding = conv.encoder.encode(conv.sample)
     assert np.allclose(encoding.logits, bare.logits[0], atol=1e-4)
     last = getattr(bare, "reshaped_hidden_states", bare.hidden_states)[-1][0]
-    assert conv.sample.units.grid == (1, *last.shape[1:])
-    for unit, (y, x) in enumerate(product(*map(range, last.shape[1:]))):
-        assert np.allclose(encoding.hidden[-1, unit], last[:, y, x], atol=1e-4)
+    last = last if last.ndim == 4 else last[:, None]
+    assert conv.sample.units.grid == last.shape[1:]
+    for unit, (t, y, x) in enumerate(product(*map(range, last.shape[1:]))):
+        assert np.allclose(encoding.hidden[-1, unit], last[:, t, y, x], atol=1e-4)
     assert encoding.readout is None
 
 
 def test_painting_a_cell_moves_exactly_its_row(celled):
     encoder, sample = celled.encoder, celled.sample
     before = encoder.embed(sample)
-    _, height, width = tiny.SHAPES[celled.name][1]
-    for unit, (_, y, x) in enumerate(product(*map(range, sample.units.grid))):
+    step = tiny.SHAPES[celled.name][1]
+    for unit, cell in enumerate(product(*map(range, sample.units.grid))):
         pixels = sample.tensors["pixel_values"].clone()
-        pixels[:, :, y * height : (y + 1) * height, x * width : (x + 1) * width] += 1
+        t, y, x = (slice(at * size, (at + 1) * size) for at, size in zip(cell, step, strict=True))
+        (pixels if pixels.ndim == 5 else pixels[:, None])[:, t, :, y, x] += 1
         after = encoder.embed(replace(sample, tensors={"pixel_values": pixels}))
         assert torch.nonzero((before != after).any(-1)[0])[:, 0].tolist() == [unit]
 

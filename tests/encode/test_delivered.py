@@ -161,7 +161,7 @@ def test_gpt2_as_it_was_first_published_speaks(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "family", [name for name, row in LAYOUTS.items() if not row.projected and name != "torchvision"]
+    "family", [name for name, row in LAYOUTS.items() if not row.projected and name not in tiny.TORCHVISION]
 )
 def test_where_an_encoder_is_inside_its_checkpoint_is_what_transformers_says(family):
     model_class = transformers.MODEL_MAPPING[transformers.CONFIG_MAPPING[family]]

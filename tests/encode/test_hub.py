@@ -127,9 +127,11 @@ def test_a_pinned_name_is_downloaded_with_progress_loaded_and_found_again_withou
         seen = []
         folder = hub.fetch("org/tiny@{COMMIT}", lambda done, total: seen.append((done, total)))
         encoder = load("org/tiny@{COMMIT}", device="cpu")
+        print("STATES", encoder.card.revision, encoder.provenance("eager").revision)
         print("LOADED", folder.name, encoder.card.family, seen[-1][1] > 0, sorted(f.name for f in folder.iterdir()))"""
     said = ask(fetch, tmp_path, HF_ENDPOINT=server, HF_TOKEN="hf_secret")
     assert f"LOADED {COMMIT} bert True" in said, said
+    assert f"STATES {COMMIT} {COMMIT}" in said
     assert "model.safetensors" in said
     assert "modeling_evil.py" not in said
     assert "hf_secret" not in said

@@ -30,6 +30,7 @@ ASKED = {
     "regnet": (12, 20),
     "convnext": (16, 40),
     "torchvision": (96, 32),
+    "torchvision_video": (96, 32),
     "vjepa2": (32, 32),
 }
 FIXED = ("vit-wide", "videomae", "vivit", "timesformer")

@@ -9,13 +9,26 @@ from featcore.measure.check import check
 from tests import tiny
 
 
-@pytest.mark.parametrize("name", ["bert", "vit-wide", "dinov2_with_registers", "resnet", "timesformer", "gpt2-speaks"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bert",
+        "vit-wide",
+        "dinov2_with_registers",
+        "resnet",
+        "torchvision",
+        "torchvision_video",
+        "timesformer",
+        "gpt2-speaks",
+    ],
+)
 def test_a_check_names_units_cost_and_what_is_not_defined(cases, name):
     case = cases(name)
     found = check(case.encoder, case.source)
     assert found["units"] == len(case.sample.units)
     assert found["positions"] == len(case.sample.sequence)
-    assert found["parameters"] == sum(weight.numel() for weight in case.bare("eager").parameters())
+    bare = case.encoder.model if name in tiny.TORCHVISION else case.bare("eager")
+    assert found["parameters"] == sum(weight.numel() for weight in bare.parameters())
     assert found["weight_bytes"] == 4 * found["parameters"]
     assert found["flop"] > 2 * found["parameters"] / 10
     assert found["activation_bytes"] > 0
@@ -48,3 +61,13 @@ def test_a_receptive_field_is_what_the_sizes_of_the_filters_give(tmp_path):
     ResNetForImageClassification(config).save_pretrained(tmp_path)
     tiny.save_processor(tmp_path, "resnet", (64, 64))
     assert check(load(str(tmp_path), device="cpu"), tiny.clip(1, 64, 64))["receptive_field"] == (27, 27)
+
+
+def test_a_receptive_field_of_a_clip_has_frames_too(tmp_path):
+    """MC3 filters over three frames five times, in its stem and in the first two blocks: 1 + 5 * 2 = 11 frames."""
+    from featcore.encode.catalog import load
+    from featcore.encode.tv import keep
+
+    folder = keep("mc3_18", tmp_path / "mc3", weights=None, frames=15)
+    clip = tiny.clip(15, 32, 32)
+    assert check(load(f"{folder}#32x32", device="cpu"), clip)["receptive_field"] == (11, 32, 32)
