@@ -30,6 +30,7 @@ from featcore.types import (
     Localisation,
     Provenance,
     Randomisation,
+    Redraws,
     Sample,
     Sensitivity,
     Target,
@@ -85,6 +86,10 @@ def examples() -> dict[str, Any]:
         "Infidelity": Infidelity("occlusion", target, "mask", 0.5, 0.25, 2.0, 0.75, 64, 0, 65, 0.5),
         "Sensitivity": Sensitivity("occlusion", None, "the map is zero", 0.02, 0.02, 10, 0, 11, 0.5),
         "Randomisation": Randomisation("saliency", ("head", "all"), shares, None, "one class", hidden[0], 0, 9, 1.5),
+        "Redraws": Redraws(
+            Randomisation("saliency", ("all",), shares[:1], None, "one class", hidden[0], 0, 9, 1.5),
+            np.array([0.5, np.nan]), hidden, (0, 1), 10, 2.5,
+        ),
         "Truth": Truth(np.array([1.0, 0.25]), truth, "more than half inside"),
         "Localisation": Localisation(None, None, None, 0, 2),
         "Card": Card(
