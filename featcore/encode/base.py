@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -151,17 +151,24 @@ class Encoder:
             embedded[:, rows] = blank[:, rows]
         return embedded
 
-    def logits(self, sample: Sample, embedded: Float[Tensor, "b m d"]) -> Float[Tensor, "b k"]:
+    def logits(
+        self, sample: Sample, embedded: Float[Tensor, "b m d"], stays: Int[Tensor, "b k"] | None = None
+    ) -> Float[Tensor, "b k"]:
         """Class scores of a batch of unit embeddings that stand in for the sample's own; differentiable.
 
+        Args:
+            stays: positions of the sequence that go through the layers, rising; the others are left out.
+
         Raises:
-            NotDefined: the checkpoint has no classifier.
+            NotDefined: the checkpoint has no classifier, or its layers need the whole sequence.
         """
         if "logits" not in self.card.provides:
             raise NotDefined(
                 f"'{self.card.name}' has no classifier, so there is no class to explain. Choose an encoder with labels."
             )
-        return self._scores(self._run(sample, embedded))
+        if stays is None:
+            return self._scores(self._run(sample, embedded))
+        return self._scores(self._shorter(sample, embedded, stays))
 
     def pooled(self, sample: Sample, embedded: Float[Tensor, "b m d"]) -> Float[Tensor, "b d"]:
         """The vector that a classifier would read, of a batch of unit embeddings; differentiable."""
@@ -296,6 +303,26 @@ class Encoder:
         }
         with self.running(attention):
             return self.stem.run({**tensors, **asked}, embedded.to(self.dtype))
+
+    def _shorter(self, sample: Sample, embedded: Float[Tensor, "b m d"], stays: Int[Tensor, "b k"]) -> Any:
+        """The model's answer to the positions that stay, each with the embedding of the place where it stood."""
+        if not self.layout.shortens:
+            raise NotDefined(
+                f"Units of '{self.card.name}' cannot be left out: the layers of a {self.layout.family} read where each "
+                "position stands in the whole sequence. Replace units by the baseline instead."
+            )
+        given = {name: value.expand(len(stays), *value.shape[1:]) for name, value in self.tensors(sample).items()}
+        if "attention_mask" in given:
+            given["attention_mask"] = given["attention_mask"].gather(1, stays)
+        embeddings: Any = self.model.base_model.embeddings
+        with self.running("sdpa"):
+            leaving = embeddings.register_forward_hook(
+                lambda _, __, rows: rows.gather(1, stays[..., None].expand(-1, -1, rows.shape[-1]))
+            )
+            try:
+                return self.stem.run(given, embedded.to(self.dtype))
+            finally:
+                leaving.remove()
 
     def _answer(
         self, sample: Sample, embedded: Float[Tensor, "b m d"], attention: str, **asked: Any

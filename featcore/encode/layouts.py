@@ -39,6 +39,8 @@ class Layout:
         resizes: how pictures may have another size than the checkpoint's: its table of positions is interpolated when
             that is asked for, or positions are counted by the size that the config states. Cells and `any_size` need
             neither.
+        shortens: positions are added to the rows before the first layer and nowhere else, so rows can be left out
+            behind that and the others keep their places.
     """
 
     family: str
@@ -58,6 +60,7 @@ class Layout:
     time_fastest: bool = False
     square: bool = False
     resizes: Literal["no", "interpolates", "stated"] = "no"
+    shortens: bool = False
 
     def places(self, grid: tuple[int, int, int], config: dict) -> Int[np.ndarray, " n"]:
         """Where each unit, counted along t, y, x, stands in the sequence."""
@@ -272,26 +275,39 @@ _PIXELS = ("mean", "black", "blur", "zero")
 LAYOUTS: dict[str, Layout] = {
     layout.family: layout
     for layout in (
-        Layout("bert", "text"),
-        Layout("distilbert", "text"),
-        Layout("electra", "text"),
-        Layout("ernie", "text"),
-        Layout("roberta", "text", position_offset=2),
-        Layout("xlm-roberta", "text", position_offset=2),
+        Layout("bert", "text", shortens=True),
+        Layout("distilbert", "text", shortens=True),
+        Layout("electra", "text", shortens=True),
+        Layout("ernie", "text", shortens=True),
+        Layout("roberta", "text", position_offset=2, shortens=True),
+        Layout("xlm-roberta", "text", position_offset=2, shortens=True),
         Layout("mpnet", "text", position_offset=2),
         Layout("deberta-v2", "text"),
         Layout("modernbert", "text", readout="config"),
         Layout("gpt2", "text", readout="last", attention="causal", baselines=_CAUSAL),
         Layout("llama", "text", readout="last", attention="causal", baselines=_CAUSAL),
         Layout("qwen2", "text", readout="last", attention="causal", baselines=_CAUSAL),
-        Layout("vit", "image", prefix=("[CLS]",), baselines=_PIXELS, resizes="interpolates"),
+        Layout("vit", "image", prefix=("[CLS]",), baselines=_PIXELS, resizes="interpolates", shortens=True),
         Layout(
-            "deit", "image", prefix=("[CLS]", "[DIST]"), readout="config", baselines=_PIXELS, resizes="interpolates"
+            *("deit", "image"),
+            prefix=("[CLS]", "[DIST]"),
+            readout="config",
+            baselines=_PIXELS,
+            resizes="interpolates",
+            shortens=True,
         ),
         Layout("beit", "image", prefix=("[CLS]",), readout="config", baselines=_PIXELS, resizes="interpolates"),
-        Layout("dinov2", "image", prefix=("[CLS]",), readout="both", baselines=_PIXELS, any_size=True),
+        Layout("dinov2", "image", prefix=("[CLS]",), readout="both", baselines=_PIXELS, any_size=True, shortens=True),
         # Registers stand between the class position and the patches.
-        Layout("dinov2_with_registers", "image", prefix=("[CLS]",), readout="both", baselines=_PIXELS, any_size=True),
+        Layout(
+            "dinov2_with_registers",
+            "image",
+            prefix=("[CLS]",),
+            readout="both",
+            baselines=_PIXELS,
+            any_size=True,
+            shortens=True,
+        ),
         Layout(
             *("clip_vision_model", "image"),
             prefix=("[CLS]",),
@@ -336,8 +352,8 @@ LAYOUTS: dict[str, Layout] = {
             cells=True,
         ),
         # Time is the slowest axis: index = t * (y x) + y * x_cells + x.
-        Layout("videomae", "video", readout="config", baselines=_PIXELS),
-        Layout("vivit", "video", prefix=("[CLS]",), baselines=_PIXELS),
+        Layout("videomae", "video", readout="config", baselines=_PIXELS, shortens=True),
+        Layout("vivit", "video", prefix=("[CLS]",), baselines=_PIXELS, shortens=True),
         Layout(
             *("vjepa2", "video"),
             readout="config",

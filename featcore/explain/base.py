@@ -212,8 +212,17 @@ class Explained:
     total: int
     passes: int = 0
 
-    def __call__(self, embedded: Tensor) -> Tensor:
+    def __call__(self, embedded: Tensor, stays: Tensor | None = None) -> Tensor:
+        """F of each row of a batch; with `stays`, Int[b k], of those positions of the sequence alone."""
         self.progress(self.passes, self.total)
+        if stays is not None:
+            if self.target.of_vector:
+                raise NotDefined(
+                    f"'{self.target.label}' of a shorter input is not defined here: the vector is read from the whole "
+                    "sequence. Replace units by the baseline instead, or explain a class."
+                )
+            self.passes += len(embedded)
+            return read(self.encoder.logits(self.sample, embedded, stays), self.target)
         answer = self.encoder.pooled if self.target.of_vector else self.encoder.logits
         scores = read(answer(self.sample, embedded), self.target)
         self.passes += len(embedded)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 DRAWS_HELP = "random sets of units; more sets, less noise"
 SEED_HELP = "seed of the random sets"
+LEFT_OUT = "left out"
+HIDING = ("baseline", LEFT_OUT)
 
 
 @METHODS
@@ -99,6 +102,8 @@ class KernelShap:
 
     Sizes k of a set are drawn in proportion to (n - 1) / (k (n - k)), sets of a size evenly, each with its complement;
     the empty and the whole set hold with a weight of 10^6, so the scores add up to F(x) - F(baseline).
+    Hidden units are replaced by the baseline, or left out of the sequence, where the others keep their places: another
+    game with other values, and half the rows to compute on average.
     Source: Lundberg & Lee 2017, arXiv:1705.07874, theorem 2, by Captum's LimeBase; pairs: Covert & Lee 2021,
     arXiv:2012.01536.
     """
@@ -112,6 +117,7 @@ class KernelShap:
     sets: int = knob(512, f"{DRAWS_HELP}; at least two more than units", low=4, high=8192)
     seed: int = knob(0, SEED_HELP, low=0, high=1000)
     baseline: str = knob("auto", BASELINE_HELP)
+    hiding: str = knob("baseline", "hidden units are replaced by the baseline, or left out", choices=HIDING)
 
     def passes(self, sample: Sample) -> int:
         return self.sets + 2
@@ -130,9 +136,12 @@ class KernelShap:
             def weight(original: Tensor, kept: Tensor, interpretable: Tensor, **_: Any) -> float:
                 return 1e6 if float(kept.sum()) in (0, n) else 1.0
 
-            return fitted(game, self._sets(n), self.sets, LinearRegression(), weight)
+            drawn = self._sets(n)
+            if game.shorter:  # sets of one size can share a pass, and the regression does not mind the order
+                drawn = iter(sorted(islice(drawn, self.sets), key=np.count_nonzero))
+            return fitted(game, drawn, self.sets, LinearRegression(), weight)
 
-        return play(self, encoder, sample, target, progress, scores)
+        return play(self, encoder, sample, target, progress, scores, shorter=self.hiding == LEFT_OUT)
 
     def _sets(self, n: int) -> Iterator[np.ndarray]:
         yield np.zeros(n, bool)
@@ -189,11 +198,14 @@ class ShapleySampling:
 
 @dataclass
 class Game:
-    """v: sets of kept units, one row each with 1 for kept and 0 for hidden, to the target with the others hidden."""
+    """v: sets of kept units, one row each with 1 for kept and 0 for hidden, to the target with the others hidden.
+
+    Hidden units are replaced by rows of `blank`; without it they are left out of the sequence.
+    """
 
     explained: Explained
     embedded: Tensor
-    blank: Tensor
+    blank: Tensor | None
     rows: Tensor
     chunk: int
 
@@ -201,14 +213,35 @@ class Game:
     def units(self) -> int:
         return len(self.rows)
 
+    @property
+    def shorter(self) -> bool:
+        return self.blank is None
+
     def __call__(self, kept: Tensor) -> Tensor:
         import torch
 
+        if self.blank is None:
+            return self._left_out(kept > 0.5)
         stays = kept.to(self.embedded)[..., None]
         whole = self.embedded.expand(len(kept), -1, -1).clone()
         whole[:, self.rows] = stays * self.embedded[:, self.rows] + (1 - stays) * self.blank[:, self.rows]
         with torch.no_grad():
             return self.explained(whole).float().cpu()
+
+    def _left_out(self, kept: Tensor) -> Tensor:
+        """v by sequences without the hidden units; sets of one size go through the model together."""
+        import torch
+
+        sample = self.explained.sample
+        stays = torch.ones(len(kept), len(sample.sequence), dtype=torch.bool)
+        stays[:, torch.from_numpy(sample.positions)] = kept
+        sizes, found = stays.sum(1), torch.empty(len(kept))
+        for size in sizes.unique().tolist():
+            alike = sizes == size
+            index = stays[alike].nonzero()[:, 1].view(-1, size).to(self.embedded.device)
+            with torch.no_grad():
+                found[alike] = self.explained(self.embedded.expand(len(index), -1, -1), index).float().cpu()
+        return found
 
     def values(self, kept: np.ndarray) -> np.ndarray:
         """Float[b]: v of each row, in chunks."""
@@ -225,20 +258,35 @@ def play(
     target: Target,
     progress: Progress,
     scores: Callable[[Game], np.ndarray],
+    shorter: bool = False,
 ) -> Attribution:
-    """An attribution by a method that only plays the game."""
+    """An attribution by a method that only plays the game; `shorter` leaves hidden units out of the sequence."""
+    if shorter and len(sample.positions) == len(sample.sequence):
+        raise NotDefined(
+            f"Every position of '{encoder.card.name}' is a unit, so with all of them left out there is no sequence, "
+            "where Shapley values begin. Replace units by the baseline instead."
+        )
+    nothing = 0.0
 
     def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
+        nonlocal nothing
         import torch
 
-        assert blank is not None
         rows = torch.from_numpy(sample.rows).to(encoder.device)
         game = Game(explained, embedded, blank, rows, chunk_size(encoder, sample, gradients=False))
+        if shorter:
+            nothing = float(game(torch.zeros(1, game.units))[0])
         found = torch.zeros(embedded.shape[1], dtype=torch.float64)
         found[sample.rows] = torch.from_numpy(scores(game))
         return found
 
-    return attribute(method, encoder, sample, target, progress, compute, method.baseline, getattr(method, "seed", None))
+    baseline, seed = None if shorter else method.baseline, getattr(method, "seed", None)
+    found = attribute(method, encoder, sample, target, progress, compute, baseline, seed)
+    if not shorter:
+        return found
+    assert found.target_score is not None
+    gap = float(found.scores.sum()) - (found.target_score - nothing)
+    return replace(found, baseline=LEFT_OUT, baseline_score=nothing, convergence_delta=gap)
 
 
 def fitted(game: Game, drawn: Iterator[np.ndarray], sets: int, model: Any, weight: Callable) -> np.ndarray:
