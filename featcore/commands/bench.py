@@ -81,4 +81,7 @@ def _verdict(record: dict[str, Any]) -> str:
     verdict = record["verdict"].replace("_", " ")
     if "judgement" not in record:
         return verdict
-    return f"{verdict}; {record['goal']} at most {record['goal_most']:.3f}: {record['judgement'].replace('_', ' ')}"
+    least = record.get("goal_least")
+    between = f"at most {record['goal_most']:.3f}" if least is None else f"{least:.3f} to {record['goal_most']:.3f}"
+    why = f"; {record['why']}" if record.get("why") else ""
+    return f"{verdict}; {record['goal']} {between}: {record['judgement'].replace('_', ' ')}{why}"

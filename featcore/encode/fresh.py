@@ -10,6 +10,14 @@ from featcore.encode.base import Encoder
 from featcore.encode.stems import ModuleStem, PixelStem
 
 SEED = 0
+BASE: dict[str, int] = {
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "positions": 512,
+}
+"""The widths of BERT-base. Source: Devlin et al. 2019, arXiv:1810.04805, section 3."""
 
 
 def resized(encoder: Encoder, **sizes: Any) -> Encoder:
@@ -53,6 +61,22 @@ def resized(encoder: Encoder, **sizes: Any) -> Encoder:
     loader.shape, loader.config = size, stated
     stem = PixelStem(model, loader.step, loader.grid) if layout.pixels else ModuleStem(model)
     return Encoder(card, layout, loader, model, stem)
+
+
+def base_sized(encoder: Encoder) -> Encoder:
+    """A fresh BERT with the widths of BERT-base and the vocabulary of an encoder; it costs what BERT-base costs."""
+    assert encoder.layout.family == "bert"
+    found = resized(encoder, **BASE)
+    found.card = replace(found.card, name="BERT-base size")
+    return found
+
+
+def in_format(encoder: Encoder, dtype: str) -> Encoder:
+    """The same encoder with weights of its own in another number format ("float32" is a copy)."""
+    model = copy.deepcopy(encoder.model).to(getattr(torch, dtype))
+    stem = copy.copy(encoder.stem)
+    stem.model = model  # type: ignore[attr-defined]
+    return Encoder(encoder.card, encoder.layout, encoder.loader, model, stem)
 
 
 def _spelled(encoder: Encoder, sizes: dict[str, Any]) -> dict[str, Any]:

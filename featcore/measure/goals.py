@@ -3,37 +3,28 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
-import torch
-from captum.attr import IntegratedGradients
-from captum.attr import Occlusion as CaptumOcclusion
-from torch import Tensor
 
 from featcore.encode.base import Encoder
 from featcore.encode.device import device_lock, synchronise
-from featcore.explain import explain
-from featcore.explain.attention import rollout_scores
+from featcore.encode.fresh import base_sized
 from featcore.explain.base import Progress, resolve_target, silent
 from featcore.inputs.samples import first_for
-from featcore.measure import records
+from featcore.measure import records, sides
 from featcore.measure.latency import StageProgress
 from featcore.measure.pairs import Judgement, Paired, compare
 from featcore.measure.records import Record
-from featcore.measure.trial import own, sizes
+from featcore.measure.sides import STEPS, Sides, longest
+from featcore.measure.trial import Trial, sizes
 from featcore.types import Sample, Target
 
 PAIR = 5
 """Budgets of a point that a pair gets: two sides, and a control as long again."""
-STEPS = 50
 SHORT_S = 0.010
 """A forward pass shorter than this is judged by what is added in seconds, since a share of it says little."""
 ADDED_S = 0.0002
-ALIKE = 1e-3
-"""The two sides of a comparison must compute the same numbers to this."""
-
-Call = Callable[[], Any]
+BASE_POSITIONS = 128
 
 
 @dataclass(frozen=True)
@@ -42,15 +33,25 @@ class Goal:
 
     Attributes:
         key: the number of the goal; what: the question in words, without the encoder.
+        least: the smallest ratio that meets the goal, where there is one.
+        why: what stands in the way where the goal is missed.
         short: whether a forward pass shorter than `SHORT_S` is judged by `ADDED_S` instead of by the ratio.
+        base: asked of an encoder of BERT-base size instead of the embedded ones.
+        filled: a text is repeated up to 128 positions.
+        longer: budgets of a pair that one of this goal gets, since six blocks are the least that says anything.
     """
 
     key: str
     what: str
     most: float
-    sides: Callable[[Encoder, Sample, Target], tuple[tuple[str, Call], tuple[str, Call]]]
+    sides: Callable[[Encoder, Sample, Target], Sides]
     needs: frozenset[str] = frozenset({"logits"})
+    least: float | None = None
+    why: str = ""
     short: bool = False
+    base: bool = False
+    filled: bool = False
+    longer: float = 1.0
 
     def limit(self, found: Paired) -> float:
         """The largest ratio that meets the goal on this machine."""
@@ -58,119 +59,111 @@ class Goal:
         return 1 + ADDED_S / forward_s if self.short and forward_s < SHORT_S else self.most
 
     def judge(self, found: Paired) -> Judgement:
-        return found.judge(self.limit(found))
+        most = found.judge(self.limit(found))
+        if self.least is None:
+            return most
+        least = found.judge(self.least, least=True)
+        return next((worse for worse in _WORST_FIRST if worse in (most, least)), "met")
 
 
-def bare(encoder: Encoder, sample: Sample) -> Call:
-    """The model's own forward pass, of tensors that are on the device."""
-    tensors = encoder.tensors(sample)
-
-    def forward() -> Tensor:
-        with torch.inference_mode():
-            return encoder.model(**tensors).logits
-
-    return forward
-
-
-def encode(encoder: Encoder, sample: Sample, target: Target) -> tuple[tuple[str, Call], tuple[str, Call]]:
-    """`Encoder.encode` without attention over the model's own forward: same weights, same fused attention."""
-    return ("forward", bare(encoder, sample)), ("encode", partial(encoder.encode, sample, attention=False))
-
-
-def maps(encoder: Encoder, sample: Sample, target: Target) -> tuple[tuple[str, Call], tuple[str, Call]]:
-    """A pass that keeps all heads and rolls them through the layers, over the model's own fused forward."""
-
-    def ours() -> Any:
-        return rollout_scores(encoder.encode(sample, attention=True))
-
-    def forward() -> Tensor:
-        with encoder.running("sdpa"):
-            return fused()
-
-    fused = bare(encoder, sample)
-    return ("forward", forward), ("attention and rollout", ours)
-
-
-def integrated(
-    encoder: Encoder, sample: Sample, target: Target, at_once: int | None = None, delta: bool = False
-) -> tuple[tuple[str, Call], tuple[str, Call]]:
-    """Our integrated gradients over Captum's class on a plain function from embedding to logits.
-
-    Same steps, rule, baseline and target. Captum runs all steps in one batch (its default) unless `at_once` says how
-    many; ours chunks, embeds input and baseline, and runs F(x) and F(baseline) to state its gap, as Captum does when
-    asked for its `delta`.
-    """
-    embedded, blank = encoder.embed(sample).detach().clone(), encoder.baseline(sample)
-    captum = IntegratedGradients(plain(encoder, sample))
-
-    def theirs() -> Tensor:
-        leaf = embedded.clone().requires_grad_()
-        options = {"n_steps": STEPS, "method": "gausslegendre", "return_convergence_delta": delta}
-        found = captum.attribute(leaf, blank, target.index, internal_batch_size=at_once, **options)
-        return (found[0] if delta else found)[0].sum(-1)
-
-    def ours() -> Any:
-        return explain(encoder, sample, "integrated_gradients", target, steps=STEPS)
-
-    alike(theirs().detach()[torch.from_numpy(sample.rows)], ours().scores)
-    return ("Captum", theirs), ("ours", ours)
-
-
-def occlusion(encoder: Encoder, sample: Sample, target: Target) -> tuple[tuple[str, Call], tuple[str, Call]]:
-    """Our occlusion over Captum's on the embedding, one unit a pass, as its defaults have it."""
-    embedded, blank = encoder.embed(sample).detach(), encoder.baseline(sample)
-    width, captum = embedded.shape[-1], CaptumOcclusion(plain(encoder, sample))
-    rows = torch.from_numpy(sample.rows)
-
-    def theirs() -> Tensor:
-        with torch.no_grad():
-            found = captum.attribute(embedded, (1, width), None, blank, target.index)
-        return found[0, :, 0]
-
-    def ours() -> Any:
-        return explain(encoder, sample, "occlusion", target)
-
-    alike(theirs()[rows], ours().scores)
-    return ("Captum", theirs), ("ours", ours)
-
-
-def plain(encoder: Encoder, sample: Sample) -> Callable[[Tensor], Tensor]:
-    """From unit embeddings to logits with nothing of ours between: the embedding module answers what it is told."""
-    tensors, module = encoder.tensors(sample), encoder.model.get_input_embeddings()
-
-    def forward(rows: Tensor) -> Tensor:
-        module.forward = lambda *_, **__: rows
-        try:
-            many = {name: value.expand(len(rows), *value.shape[1:]) for name, value in tensors.items()}
-            return encoder.model(**many).logits
-        finally:
-            del module.forward
-
-    return forward
-
-
-def alike(theirs: Tensor, ours: np.ndarray) -> None:
-    """Two sides that compute different things are not compared."""
-    difference = float(abs(theirs.double().cpu().numpy() - ours).max())
-    assert difference < ALIKE, f"the two sides do not compute the same: {difference}"
-
+_WORST_FIRST: tuple[Judgement, ...] = ("missed", "cannot tell")
 
 _ROWS = frozenset({"logits", "gradient"})
+_FORMATS = "This CPU gains less from the shorter numbers: it has no unit for products of whole matrices of them (AMX)."
 GOALS = (
-    Goal("G1", "encode / bare forward", 1.02, encode, short=True),
-    Goal("G3", "encode with all heads and rollout / bare forward", 1.10, maps, frozenset({"logits", "attention"})),
-    Goal("G4b", f"IG-{STEPS} / Captum, one step a pass", 1 / 1.1, partial(integrated, at_once=1), _ROWS),
-    Goal("G4c", f"IG-{STEPS} / Captum", 1.0, integrated, _ROWS),
-    Goal("G4c", f"IG-{STEPS} / Captum with its gap", 1.0, partial(integrated, delta=True), _ROWS),
-    Goal("G6", "occlusion / Captum, one unit a pass", 1 / 1.05, occlusion),
+    Goal(
+        *("G1", "encode / bare forward", 1.02, sides.encode),
+        why="Hidden states of every layer are kept and copied, which a bare pass does not do.",
+        short=True,
+    ),
+    Goal(
+        *("G3", "encode with all heads and rollout / bare forward", 1.10, sides.maps),
+        frozenset({"logits", "attention"}),
+        why="A fused pass never writes the maps down; of short sequences the writing itself costs more than the tenth.",
+    ),
+    Goal(
+        *("G4b", f"IG-{STEPS} / Captum, one step a pass", 1 / 1.1, partial(sides.integrated, at_once=1), _ROWS),
+        why="Steps that share a pass gain little where one step fills both cores already.",
+    ),
+    Goal(
+        *("G4c", f"IG-{STEPS} / Captum", 1.0, sides.integrated, _ROWS),
+        why="Ours also runs F(x) and F(baseline) to state its gap; the next line compares like with like.",
+    ),
+    Goal(
+        *("G4c", f"IG-{STEPS} / Captum with its gap", 1.0, partial(sides.integrated, delta=True), _ROWS),
+        why="Both spend the same passes; what is left is how ours states what it did.",
+    ),
+    Goal(
+        *("G5", f"adaptive IG / IG-{STEPS} at equal error, median sample", 1 / 2, sides.adaptive, _ROWS),
+        why="The gradient jumps along the line (rectifiers, maximum pooling), so doubling the points gains little.",
+    ),
+    Goal(
+        *("G6", "occlusion / Captum, one unit a pass", 1 / 1.05, sides.occlusion),
+        why="Units that share a pass gain little where one pass fills both cores already.",
+    ),
+    Goal(
+        *("G7", "KernelSHAP, units left out / replaced", 1 / 1.7, sides.leaving_out),
+        why="Passes this short are mostly the calls between the products, which do not become fewer with the rows.",
+        filled=True,
+        longer=6,
+    ),
+    Goal(
+        *("G10", "sum of stages / end to end", 1.05, sides.parts, _ROWS),
+        least=0.95,
+        why="In a row each stage finds the caches of the processor filled by the one before it.",
+    ),
+    Goal(
+        *("G10", "instrumented / not", 1.01, sides.instrumented, _ROWS),
+        why="Reading the clock costs that much of calls this short.",
+    ),
+    Goal(
+        *("G1", "encode / bare forward, base size", 1.02, sides.encode),
+        why="Hidden states of every layer are kept and copied, which a bare pass does not do.",
+        base=True,
+        filled=True,
+        longer=10,
+    ),
+    Goal(
+        "G8",
+        "bfloat16 / float32, base size",
+        1 / 2.5,
+        partial(sides.number_format, dtype="bfloat16"),
+        why=_FORMATS,
+        base=True,
+        filled=True,
+        longer=8,
+    ),
+    Goal(
+        "G8",
+        "int8 / float32, base size",
+        1 / 4,
+        partial(sides.number_format, dtype="int8"),
+        why=_FORMATS,
+        base=True,
+        filled=True,
+        longer=8,
+    ),
+    Goal(
+        *("G4b", f"IG-{STEPS} in bfloat16 / Captum in float32, one step a pass, base size", 1 / 2.5),
+        partial(sides.integrated_in, dtype="bfloat16"),
+        _ROWS,
+        why=_FORMATS,
+        base=True,
+        longer=40,
+    ),
 )
 
 
 def defined(goal: Goal, encoder: Encoder) -> bool:
     """Whether both sides exist: Captum's side needs rows of an embedding module that can be exchanged."""
-    if goal.sides is maps and encoder.layout.attention not in ("full", "causal"):
+    layout = encoder.layout
+    if goal.base:
+        return layout.family == "bert"
+    if goal.sides is sides.maps and layout.attention not in ("full", "causal"):
         return False
-    return goal.needs <= encoder.card.provides and (goal.key in ("G1", "G3") or not encoder.layout.pixels)
+    if goal.sides is sides.leaving_out and not (layout.shortens and (layout.modality == "text" or layout.prefix)):
+        return False
+    return goal.needs <= encoder.card.provides and (goal.key not in ("G4b", "G4c", "G6") or not layout.pixels)
 
 
 def measure(
@@ -181,27 +174,51 @@ def measure(
     most: int = 200,
 ) -> Paired:
     """One goal on one encoder's first sample, everything with fused attention unless the goal asks for maps."""
-    sample = encoder.prepare(first_for(encoder.card))
+    sample = _sample(goal, encoder)
     target = resolve_target(encoder, sample, None)
     settle = partial(synchronise, encoder.device)
     with device_lock(encoder.device).alone("goals"), encoder.running("sdpa"):
         a, b = goal.sides(encoder, sample, target)
-        return compare(f"{encoder.card.name}: {goal.what}", a, b, budget_s, most, settle, tell)
+        return compare(f"{encoder.card.name}: {goal.what}", a, b, goal.longer * budget_s, most, settle, tell)
+
+
+def _sample(goal: Goal, encoder: Encoder) -> Sample:
+    """What a goal is measured on: a sample of ours, filled up to 128 positions where the goal is of that length."""
+    sample = encoder.prepare(first_for(encoder.card))
+    return longest(encoder, sample, BASE_POSITIONS) if goal.filled else sample
+
+
+def _size(goal: Goal, encoder: Encoder) -> Record:
+    sample = _sample(goal, encoder)
+    frames, rows, columns = (1, None, None) if encoder.card.modality == "text" else encoder.card.input_size
+    return sizes(
+        Trial(encoder, encoder.tensors(sample), len(sample.units), len(sample.sequence), 1, frames, rows, columns)
+    )
 
 
 def goals(encoders: Sequence[Encoder], budget_s: float, progress: Progress = silent) -> Iterator[Record]:
     """Three records a goal: the library's side, ours, and their ratio.
 
-    The ratio has `goal` (its key), `goal_most` (the largest ratio that meets it here) and `judgement` (met, missed, or
-    cannot tell: the whole interval must lie on one side, by more than the control's error).
+    The ratio has `goal` (its key), `goal_most` and `goal_least` (the ratios between which it is met here; null without
+    a least), `judgement` (met, missed, or cannot tell: the whole interval must lie on one side, by more than the
+    control's error) and `why` (what stands in the way, where it is missed).
     """
     run_id = records.new_run()
-    plans = [(encoder, goal) for encoder in encoders for goal in GOALS if defined(goal, encoder)]
+    plans = [(encoder, goal) for encoder in encoders for goal in GOALS if not goal.base and defined(goal, encoder)]
+    large = [encoder for encoder in encoders if encoder.layout.family == "bert"][:1]
+    plans += [(encoder, goal) for encoder in map(base_sized, large) for goal in GOALS if goal.base]
     for index, (encoder, goal) in enumerate(plans):
         found = measure(goal, encoder, PAIR * budget_s, StageProgress(progress, index, len(plans)))
-        more = records.of_encoder(encoder, "sdpa") | sizes(own(encoder)) | {"suite": "goals", "goal": goal.key}
-        first, second, ratio = records.of_pair(found, "total", run_id, **more)
+        weights = "random" if goal.base else "pretrained"
+        more = records.of_encoder(encoder, "sdpa", weights=weights) | _size(goal, encoder)
+        first, second, ratio = records.of_pair(found, "total", run_id, **more, suite="goals", goal=goal.key)
         yield first
         yield second
-        yield ratio | {"goal_most": goal.limit(found), "judgement": goal.judge(found).replace(" ", "_")}
+        judgement = goal.judge(found)
+        yield ratio | {
+            "goal_most": goal.limit(found),
+            "goal_least": goal.least,
+            "judgement": judgement.replace(" ", "_"),
+            "why": goal.why if judgement == "missed" else None,
+        }
     progress(100 * len(plans), 100 * len(plans))

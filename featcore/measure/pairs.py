@@ -28,6 +28,9 @@ ENOUGH = 6
 RESAMPLES = 2000
 ORDER = "ABBA"
 
+Call = Callable[[], Any]
+Side = tuple[str, *tuple[Call, ...]]
+
 Verdict = Literal["faster", "slower", "same", "cannot tell"]
 Judgement = Literal["met", "missed", "cannot tell"]
 
@@ -105,8 +108,8 @@ class Paired:
 
 def compare(
     name: str,
-    a: tuple[str, Callable[[], Any]],
-    b: tuple[str, Callable[[], Any]],
+    a: Side,
+    b: Side,
     budget_s: float = 10.0,
     most: int = 200,
     settle: Callable[[], None] = idle,
@@ -114,7 +117,9 @@ def compare(
     clock: Callable[[], float] = perf_counter,
     segment_s: float = SEGMENT_S,
 ) -> Paired:
-    """Time B against A, each a name and a callable, in paired blocks with control blocks between them.
+    """Time B against A in paired blocks with control blocks between them.
+
+    A side is a name and a callable, or several: each is then repeated in a loop of its own, and their times add up.
 
     Args:
         budget_s: seconds of timing after the warm-up; one block is run in any case.
@@ -124,7 +129,10 @@ def compare(
         segment_s: seconds of one letter at least, by repeating the call.
     """
 
-    def once(call: Callable[[], Any], calls: int = 1) -> float:
+    def once(side: tuple[Call, ...], calls: int = 1) -> float:
+        return sum(loop(call, calls) for call in side)
+
+    def loop(call: Call, calls: int) -> float:
         settle()
         start = clock()
         for _ in range(calls):
@@ -132,7 +140,7 @@ def compare(
         settle()
         return (clock() - start) / calls
 
-    run_a, run_b = a[1], b[1]
+    run_a, run_b = a[1:], b[1:]
     tell(0.0)
     disturbed, found = watch(), _Blocks()
     with no_collection():
