@@ -59,7 +59,7 @@ def picture_page():
 
 
 def table(app):
-    return app.dataframe[0].value.set_index("map").astype(float)
+    return app.dataframe[-1].value.set_index("map").astype(float)
 
 
 def test_shipped_runs_show_a_ranking_with_floors_definitions_and_their_stamp():
@@ -99,27 +99,46 @@ def test_a_marked_phrase_is_held_against_every_map():
 
 def test_a_box_marks_the_input_that_it_was_drawn_on_and_no_other():
     app = AppTest.from_function(picture_page, default_timeout=60)
-    app.session_state["u_box"] = ("another", (0, 0, 16, 16))
+    app.session_state["u_boxes"] = ("another", {0: (0, 0, 16, 16)})
     app.run()
     assert "Nothing is marked yet" in texts(app)
-    app.session_state["u_box"] = ("key", (-3, 0, 16, 15))
+    app.session_state["u_boxes"] = ("key", {0: (-3, 0, 16, 15)})
     app.run()
     assert not app.exception
     assert table(app).loc["Occlusion"].tolist() == [100, 62.5, 100]
-    app.session_state["u_box"] = ("key", (0, 0, 3, 3))
+    app.session_state["u_boxes"] = ("key", {0: (0, 0, 3, 3)})
     app.run()
     assert "far enough inside" in texts(app)
 
 
-def test_a_box_on_a_clip_holds_on_the_chosen_frames():
+def test_boxes_on_a_clip_move_from_frame_to_frame_and_a_single_one_holds_on_all():
     app = AppTest.from_function(picture_page, default_timeout=60)
-    app.session_state["frames"] = 2
-    app.session_state["u_box"] = ("key", (0, 0, 16, 16))
+    app.session_state["frames"] = 3
+    app.session_state["u_boxes"] = ("key", {1: (0, 0, 16, 16)})
     app.run()
-    assert "Chance is 25%: 2 of 8" in texts(app).replace("\\", "")
-    app.slider(key="u_frames_2").set_range(1, 1).run()
-    assert "Chance is 12%: 1 of 8" in texts(app).replace("\\", "")
-    assert table(app).loc["Occlusion"].tolist()[0] == 0
+    assert "Chance is 25%: 3 of 12" in texts(app).replace("\\", "")
+    assert "One box holds on all frames" in texts(app)
+    app.session_state["u_boxes"] = ("key", {0: (0, 0, 16, 16), 1: (16, 0, 32, 16)})
+    app.run()
+    assert not app.exception
+    assert "Chance is 17%: 2 of 12" in texts(app).replace("\\", ""), "nothing behind the last"
+    assert "from frame 0 to frame 1" in texts(app)
+    assert table(app).loc["Occlusion"].tolist()[0] == 100
+    assert app.dataframe[0].value["frame"].tolist() == [0, 1]
+    app.button(key="u_forget").click().run()
+    assert "Nothing is marked yet" in texts(app)
+
+
+def test_a_table_of_boxes_marks_what_it_says_and_a_wrong_line_is_refused_in_words():
+    app = AppTest.from_function(picture_page, default_timeout=60)
+    app.session_state["frames"] = 3
+    app.run()
+    good, bad = b"frame,left,top,right,bottom\n0,0,0,16,16\n2,0,0,16,16\n", b"frame,left,top,right,bottom\n7,0,0,1,1\n"
+    app.file_uploader(key="u_table").upload("b.csv", good, "text/csv").run()
+    assert not app.exception
+    assert "Chance is 25%: 3 of 12" in texts(app).replace("\\", "")
+    app.file_uploader(key="u_table").upload("b.csv", bad, "text/csv").run()
+    assert "there is no frame 7" in texts(app)
 
 
 def png(size, white):

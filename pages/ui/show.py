@@ -110,7 +110,7 @@ def escape(text: str) -> str:
 
 def plural(count: int, word: str) -> str:
     """'1 patch', '2 patches', '3 tokens'."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}{'es' if word.endswith(('ch', 'ss')) else 's'}"
+    return f"{count} {word}" if count == 1 else f"{count} {word}{'es' if word.endswith(('ch', 'ss', 'x')) else 's'}"
 
 
 def show_settings() -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import streamlit as st
 
 from featcore.errors import FeatcoreError
+from featcore.measure.boxes import COLUMNS as BOX_COLUMNS
+from featcore.measure.boxes import Box, pixels_in, read_boxes, write_boxes
 from featcore.measure.truth import POINTING, localise, of_chars, of_mask, pixels_of
 from featcore.settings import settings
 from featcore.trust.shipped import Record, numbers, percent, shipped
@@ -257,25 +259,73 @@ def _mark_pixels(prefix: str, source: Clip, units: Units) -> Truth | None:
         key=f"{prefix}_how",
         label_visibility="collapsed",
     )
-    pixels = _box_pixels(prefix, source) if how == "a box" else _mask_pixels(prefix, source)
+    by_box, frame = how == "a box", len(source.frames) // 2
+    if by_box and len(source.frames) > 1:
+        frame = st.slider("Frame", 0, len(source.frames) - 1, frame, key=f"{prefix}_frame_{len(source.frames)}")
+    pixels = _box_pixels(prefix, source) if by_box else _mask_pixels(prefix, source)
     truth = None if pixels is None else of_mask(units, pixels)
-    _show_canvas(prefix, source, units, truth, how == "a box")
+    _show_canvas(prefix, source, units, truth, by_box, frame)
+    if by_box and len(source.frames) > 1:
+        _show_boxes(prefix, source)
     return truth
 
 
+def _boxes(prefix: str, source: Clip) -> dict[int, Box]:
+    """The boxes that were drawn on this input or read for it, by frame."""
+    key, boxes = st.session_state.get(f"{prefix}_boxes") or ("", {})
+    return boxes if key == source.key else {}
+
+
 def _box_pixels(prefix: str, source: Clip) -> np.ndarray | None:
-    """The marked pixels of every frame between two, from the box that was drawn last on this input."""
-    frames, rows, columns = source.frames.shape[:3]
-    first, last = 0, frames - 1
-    if frames > 1:
-        first, last = st.slider("Frames", 0, frames - 1, (0, frames - 1), key=f"{prefix}_frames_{frames}")
-    key, box = st.session_state.get(f"{prefix}_box") or ("", None)
-    if key != source.key or box is None:
-        return None
-    left, top, right, bottom = box
-    pixels = np.zeros((frames, rows, columns), bool)
-    pixels[first : last + 1, max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
-    return pixels
+    boxes = _boxes(prefix, source)
+    return pixels_in(boxes, source.frames.shape[:3]) if boxes else None  # type: ignore[arg-type]
+
+
+def _show_boxes(prefix: str, source: Clip) -> None:
+    """The boxes of a clip as a table to keep, and one to read; the last one that was drawn can be taken back."""
+    boxes = _boxes(prefix, source)
+    if boxes:
+        rows = [(frame, *boxes[frame]) for frame in sorted(boxes)]
+        columns = dict(zip(BOX_COLUMNS, zip(*rows, strict=True), strict=True))
+        st.dataframe(columns, hide_index=True, alt=f"{plural(len(boxes), 'box')} by frame, edges in pixels")
+    keep, forget, _ = st.columns([3, 3, 5])
+    with keep:
+        st.download_button(
+            "Boxes (CSV)",
+            data=lambda: write_boxes(boxes),
+            file_name="boxes.csv",
+            mime="text/csv",
+            key=f"{prefix}_boxes_csv",
+            on_click="ignore",
+            type="tertiary",
+            icon=":material/download:",
+            disabled=not boxes,
+        )
+    with forget:
+        st.button(
+            "Forget them",
+            key=f"{prefix}_forget",
+            on_click=lambda: st.session_state.pop(f"{prefix}_boxes"),
+            type="tertiary",
+            icon=":material/delete:",
+            disabled=not boxes,
+        )
+    given = st.file_uploader(
+        f"Or a table: {','.join(BOX_COLUMNS)}, frames from 0, edges in pixels of the clip",
+        type=["csv"],
+        key=f"{prefix}_table",
+        max_upload_size=1,
+    )
+    # A table is read once, when it comes: what is drawn afterwards changes it.
+    if given is not None and st.session_state.get(f"{prefix}_read") != (given.file_id, source.key):
+        try:
+            boxes = read_boxes(given.getvalue().decode("utf-8", "replace"), source.frames.shape[:3])  # type: ignore[arg-type]
+        except FeatcoreError as error:
+            st.error(escape(str(error)), icon=":material/error:")
+            return
+        st.session_state[f"{prefix}_read"] = given.file_id, source.key
+        st.session_state[f"{prefix}_boxes"] = source.key, boxes
+        st.rerun()
 
 
 def _mask_pixels(prefix: str, source: Clip) -> np.ndarray | None:
@@ -297,23 +347,23 @@ def _mask_pixels(prefix: str, source: Clip) -> np.ndarray | None:
         return None
 
 
-def _show_canvas(prefix: str, source: Clip, units: Units, truth: Truth | None, drawable: bool) -> None:
-    """The picture, or the middle frame of a clip, with its marked units outlined; a box is drawn by dragging."""
+def _show_canvas(prefix: str, source: Clip, units: Units, truth: Truth | None, drawable: bool, frame: int) -> None:
+    """One frame with its marked units outlined; a box is drawn by dragging."""
     from featcore import draw
 
-    frame = len(source.frames) // 2
     marked = [] if truth is None else np.flatnonzero(truth.mask).tolist()
     height = int(np.clip(460 * source.frames.shape[1] / source.frames.shape[2], 140, 400))
     picture = drawn(
         draw.markable if drawable else draw.fragments, source, units, frame=frame, selected=marked, height=height
     )
-    key = f"{prefix}_canvas_{source.key[:12]}"
+    key = f"{prefix}_canvas_{source.key[:12]}_{frame}"
 
     def take() -> None:
         found: Any = st.session_state[key]["selection"]["box"]
         if found:
             (x0, x1), (y0, y1) = (sorted(found[-1][axis]) for axis in ("x", "y"))
-            st.session_state[f"{prefix}_box"] = source.key, tuple(round(edge) for edge in (x0, y0, x1, y1))
+            box = tuple(float(round(edge)) for edge in (x0, y0, x1, y1))
+            st.session_state[f"{prefix}_boxes"] = source.key, {**_boxes(prefix, source), frame: box}
 
     if not drawable:
         figure(picture, f"{key}_mask", "marked", caption=picture.alt)
@@ -321,7 +371,13 @@ def _show_canvas(prefix: str, source: Clip, units: Units, truth: Truth | None, d
     st.plotly_chart(
         picture, key=key, alt=picture.alt, on_select=take, selection_mode="box", config=draw.config("marked")
     )
-    st.caption(
-        "Drag a box over what should carry the answer."
-        + (" It holds on all chosen frames; shown is the middle one." if len(source.frames) > 1 else "")
-    )
+    boxes = _boxes(prefix, source)
+    st.caption("Drag a box over what should carry the answer." + (_over_time(boxes) if len(source.frames) > 1 else ""))
+
+
+def _over_time(boxes: dict[int, Box]) -> str:
+    """Where boxes at single frames hold."""
+    if len(boxes) < 2:
+        return " One box holds on all frames; draw one on another frame, and it moves from the one to the other."
+    first, last = min(boxes), max(boxes)
+    return f" The box moves from frame {first} to frame {last}, in a straight line between the frames that have one."
