@@ -1,17 +1,21 @@
 """`featcore bench`: named suites of measurements, as lines to read, as JSON, or kept in a file of records."""
 
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from featcore.commands.terminal import in_words, progress, say
-from featcore.errors import UnknownName
+from featcore.commands.terminal import in_words, progress, say, tell_line
+from featcore.errors import FeatcoreError, UnknownName
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from featcore.types import Card
 
 EVERYTHING, LIST = "all", "list"
+PAGES_BENCH = "tests/benchmarks/pages.py"
 
 
 def bench(
@@ -46,7 +50,8 @@ def bench(
             if not as_json:
                 say(f"{name}: {SUITES[name].title}")
             with progress(follow) as tell, records.writing(save) as keep:
-                for record in run(name, loaded, budget_s, tell):
+                found = run(name, loaded, budget_s, tell)
+                for record in chain(found, _of_pages()) if name == "goals" else found:
                     keep(record)
                     say(json.dumps(record, allow_nan=False) if as_json else _line(record))
 
@@ -55,6 +60,24 @@ def _default(cards: "list[Card]") -> list[str]:
     """The first encoder of each family, so that everything takes minutes and not an hour."""
     kinds = {card.family: card.name for card in reversed(cards)}
     return [card.name for card in cards if kinds[card.family] == card.name]
+
+
+def _of_pages() -> "Iterator[dict[str, Any]]":
+    """What an interaction of the app costs, from a process of its own; nothing where the app is not beside featcore."""
+    import json
+    import subprocess
+    import sys
+
+    from featcore.settings import ROOT
+
+    if not (ROOT / PAGES_BENCH).is_file():
+        tell_line("  G9 is of the app, which is not here: clone the repository and run this there.")
+        return
+    command = [sys.executable, "-m", PAGES_BENCH.removesuffix(".py").replace("/", "."), "--records"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    if told.returncode:
+        raise FeatcoreError(f"The app could not be measured: {(told.stderr.strip() or 'no reason given')[-300:]}")
+    yield from map(json.loads, told.stdout.splitlines())
 
 
 def _line(record: dict[str, Any]) -> str:

@@ -157,7 +157,8 @@ class Encoder:
         """Class scores of a batch of unit embeddings that stand in for the sample's own; differentiable.
 
         Args:
-            stays: positions of the sequence that go through the layers, rising; the others are left out.
+            stays: positions of the sequence that go through the layers, rising; the others are left out. -1 fills up
+                the end of a row that keeps fewer than its neighbours, for models that take a mask (`fills_up`).
 
         Raises:
             NotDefined: the checkpoint has no classifier, or its layers need the whole sequence.
@@ -210,6 +211,11 @@ class Encoder:
     def layers(self) -> int:
         """Layers whose attention is given; 0 for a convolutional network."""
         return len(blocks(self.model)) if "attention" in self.card.provides else 0
+
+    @property
+    def fills_up(self) -> bool:
+        """Whether sequences of different lengths can share a pass, the shorter ones filled up with what is masked."""
+        return self.layout.modality == "text" and not self.layout.filled
 
     # --- what the verbs and the measurements share -----------------------------------------------------------------
 
@@ -312,8 +318,11 @@ class Encoder:
                 "position stands in the whole sequence. Replace units by the baseline instead."
             )
         given = {name: value.expand(len(stays), *value.shape[1:]) for name, value in self.tensors(sample).items()}
-        if "attention_mask" in given:
-            given["attention_mask"] = given["attention_mask"].gather(1, stays)
+        there, stays = stays >= 0, stays.clamp(min=0)
+        if self.fills_up:
+            given["attention_mask"] = given["attention_mask"].gather(1, stays) * there
+        else:
+            assert there.all(), "this model sees every row it gets"
         embeddings: Any = self.model.base_model.embeddings
         with self.running("sdpa"):
             leaving = embeddings.register_forward_hook(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DRAWS_HELP = "random sets of units; more sets, less noise"
 SEED_HELP = "seed of the random sets"
 LEFT_OUT = "left out"
+FILLED = 8
+"""Sequences that differ by fewer positions than this share a pass, where the model can be told what fills them up."""
 HIDING = ("baseline", LEFT_OUT)
 
 
@@ -229,18 +231,22 @@ class Game:
             return self.explained(whole).float().cpu()
 
     def _left_out(self, kept: Tensor) -> Tensor:
-        """v by sequences without the hidden units; sets of one size go through the model together."""
+        """v by sequences without the hidden units; sets of one size, or nearly, go through the model together."""
         import torch
 
-        sample = self.explained.sample
+        sample, encoder = self.explained.sample, self.explained.encoder
         stays = torch.ones(len(kept), len(sample.sequence), dtype=torch.bool)
         stays[:, torch.from_numpy(sample.positions)] = kept
+        # Kept positions first, in their order, then -1: a row is as long as the longest of its pass.
+        places = torch.where(stays, torch.arange(stays.shape[1]), stays.shape[1]).sort(1).values
+        places[places == stays.shape[1]] = -1
         sizes, found = stays.sum(1), torch.empty(len(kept))
-        for size in sizes.unique().tolist():
-            alike = sizes == size
-            index = stays[alike].nonzero()[:, 1].view(-1, size).to(self.embedded.device)
+        alike = sizes // FILLED if encoder.fills_up else sizes
+        for size in alike.unique():
+            rows = alike == size
+            index = places[rows, : sizes[rows].max()].to(self.embedded.device)
             with torch.no_grad():
-                found[alike] = self.explained(self.embedded.expand(len(index), -1, -1), index).float().cpu()
+                found[rows] = self.explained(self.embedded.expand(len(index), -1, -1), index).float().cpu()
         return found
 
     def values(self, kept: np.ndarray) -> np.ndarray:

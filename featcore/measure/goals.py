@@ -37,7 +37,7 @@ class Goal:
         why: what stands in the way where the goal is missed.
         short: whether a forward pass shorter than `SHORT_S` is judged by `ADDED_S` instead of by the ratio.
         base: asked of an encoder of BERT-base size instead of the embedded ones.
-        filled: a text is repeated up to 128 positions.
+        filled: positions up to which a text is repeated; 0 leaves it as it is.
         longer: budgets of a pair that one of this goal gets, since six blocks are the least that says anything.
     """
 
@@ -50,7 +50,7 @@ class Goal:
     why: str = ""
     short: bool = False
     base: bool = False
-    filled: bool = False
+    filled: int = 0
     longer: float = 1.0
 
     def limit(self, found: Paired) -> float:
@@ -104,7 +104,7 @@ GOALS = (
     Goal(
         *("G7", "KernelSHAP, units left out / replaced", 1 / 1.7, sides.leaving_out),
         why="Passes this short are mostly the calls between the products, which do not become fewer with the rows.",
-        filled=True,
+        filled=BASE_POSITIONS,
         longer=6,
     ),
     Goal(
@@ -120,7 +120,7 @@ GOALS = (
         *("G1", "encode / bare forward, base size", 1.02, sides.encode),
         why="Hidden states of every layer are kept and copied, which a bare pass does not do.",
         base=True,
-        filled=True,
+        filled=BASE_POSITIONS,
         longer=10,
     ),
     Goal(
@@ -130,7 +130,7 @@ GOALS = (
         partial(sides.number_format, dtype="bfloat16"),
         why=_FORMATS,
         base=True,
-        filled=True,
+        filled=BASE_POSITIONS,
         longer=8,
     ),
     Goal(
@@ -140,8 +140,16 @@ GOALS = (
         partial(sides.number_format, dtype="int8"),
         why=_FORMATS,
         base=True,
-        filled=True,
+        filled=BASE_POSITIONS,
         longer=8,
+    ),
+    Goal(
+        *("G7", "KernelSHAP, units left out / replaced, base size", 1 / 1.7),
+        partial(sides.leaving_out, sets=BASE_POSITIONS // 2),
+        why="Sequences are filled up to share a pass, and masked attention is slower than attention without a mask.",
+        base=True,
+        filled=BASE_POSITIONS // 2,
+        longer=30,
     ),
     Goal(
         *("G4b", f"IG-{STEPS} in bfloat16 / Captum in float32, one step a pass, base size", 1 / 2.5),
@@ -183,9 +191,9 @@ def measure(
 
 
 def _sample(goal: Goal, encoder: Encoder) -> Sample:
-    """What a goal is measured on: a sample of ours, filled up to 128 positions where the goal is of that length."""
+    """What a goal is measured on: a sample of ours, filled up where the goal is of a length."""
     sample = encoder.prepare(first_for(encoder.card))
-    return longest(encoder, sample, BASE_POSITIONS) if goal.filled else sample
+    return longest(encoder, sample, goal.filled) if goal.filled else sample
 
 
 def _size(goal: Goal, encoder: Encoder) -> Record:

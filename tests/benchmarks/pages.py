@@ -1,20 +1,25 @@
 """What the pages cost over an empty Streamlit page; run by hand: `python -m tests.benchmarks.pages [visits]`.
 
+With --records, interactions alone, as records on stdout: `featcore bench goals` asks for them.
+
 The first element is timed in a real browser on cold servers, ours and an empty app's in turn; an interaction is timed
 in process, a choice that only changes a picture against the rerun of an empty script.
 """
 
+import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 
-from featcore.measure.pairs import bootstrap, compare
+from featcore.measure import records
+from featcore.measure.pairs import Paired, bootstrap, compare
+from featcore.measure.records import Record
 from tests.benchmarks.bench import line
 from tests.browser.conftest import DONE, FLAGS, browser_path, start_server
 
@@ -72,10 +77,11 @@ def visits(n: int) -> None:
     print(f"bytes of the front page: {most:,}, goal <= {GOAL_BYTES:,}: {'met' if most <= GOAL_BYTES else 'missed'}")
 
 
-def interaction() -> None:
+def interaction() -> list[Paired]:
     """Another attention layer on the front page, everything cached, over the rerun of an empty script.
 
-    Twice: as the browser asks for it, which draws the row of attention again, and as a rerun of the whole page.
+    Twice: as the browser asks for it, which draws the row of attention again, and as a rerun of the whole page. A model
+    that ran would be an error.
     """
     from streamlit.testing.v1 import AppTest, local_script_runner
 
@@ -96,16 +102,40 @@ def interaction() -> None:
         with patch.object(local_script_runner, "RerunData", of_row):
             page()
 
-    def ask(name: str, ours: Callable[[], None]) -> None:
-        print(line(compare(name, ("empty rerun", empty.run), ("choice", ours), 60.0, 20), GOAL_INTERACTION))
+    def ask(name: str, ours: Callable[[], None]) -> Paired:
+        return compare(name, ("empty rerun", empty.run), ("choice", ours), 60.0, 20)
 
     page()
     page()
     with patch.object(base.Encoder, "encode", side_effect=AssertionError("a model ran")):
-        ask("cached choice, its row / empty rerun", fragment)
-        ask("cached choice, whole page / empty rerun", page)
+        return [
+            ask("cached choice, its row / empty rerun", fragment),
+            ask("cached choice, whole page / empty rerun", page),
+        ]
+
+
+def interaction_records() -> Iterator[Record]:
+    """The interactions as records of the suite "goals"."""
+    run_id = records.new_run()
+    for found in interaction():
+        first, second, ratio = records.of_pair(found, "interaction", run_id, suite="goals", goal="G9")
+        yield first
+        yield second
+        judgement = found.judge(GOAL_INTERACTION)
+        why = "The rerun of a whole page draws all its pictures again; a choice reruns its row alone."
+        yield ratio | {
+            "goal_most": GOAL_INTERACTION,
+            "goal_least": None,
+            "judgement": judgement.replace(" ", "_"),
+            "why": why if judgement == "missed" else None,
+        }
 
 
 if __name__ == "__main__":
-    interaction()
+    if "--records" in sys.argv:
+        for record in interaction_records():
+            print(json.dumps(record, allow_nan=False), flush=True)
+        sys.exit()
+    for pair in interaction():
+        print(line(pair, GOAL_INTERACTION))
     visits(int(sys.argv[1]) if len(sys.argv) > 1 else 7)

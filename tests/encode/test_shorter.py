@@ -55,6 +55,15 @@ def test_left_out_tokens_are_what_transformers_masks(cases, name):
     assert torch.allclose(answer(case, stays_without(case, (0, 2))), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", TEXTS)
+def test_sequences_of_different_lengths_share_a_pass_and_answer_as_alone(cases, name):
+    case = cases(name)
+    long, short = (stays_without(case, units)[0] for units in ((1,), (0, 2, 3)))
+    filled = torch.cat([short, -torch.ones(len(long) - len(short), dtype=torch.long)])
+    together = answer(case, torch.stack([long, filled]), case.encoder.embed(case.sample).expand(2, -1, -1))
+    assert torch.allclose(together, torch.cat([answer(case, each[None]) for each in (long, short)]), atol=1e-5)
+
+
 def test_left_out_tubelets_are_what_videomae_itself_leaves_out(cases):
     """VideoMAE was trained by leaving tubelets out; its own way takes a mask of them."""
     case = cases("videomae")
@@ -119,8 +128,10 @@ class Linear:
 
     def logits(self, sample, embedded, stays=None):
         length = len(sample.sequence)
-        there = torch.zeros(len(embedded), length)
-        there.scatter_(1, torch.arange(length).expand(len(embedded), -1) if stays is None else stays, 1.0)
+        there = torch.zeros(len(embedded), length + 1)  # the last column gathers what fills rows up
+        there.scatter_(
+            1, torch.arange(length).expand(len(embedded), -1) if stays is None else stays % (length + 1), 1.0
+        )
         return (there[:, sample.positions] @ torch.from_numpy(self.terms).float())[:, None].expand(-1, 2)
 
 
