@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from featcore.errors import InputError
+from featcore.inputs.photographs import Part, piece
 
 MOTIONS: tuple[str, ...] = (
     "moves right",
@@ -21,6 +22,8 @@ MOTIONS: tuple[str, ...] = (
 )
 
 WAVES = 6
+CONTRAST = 0.6
+"""What is left of a photograph's contrast, so that the shape can be seen before it."""
 DRAWS = 40 + 7 * WAVES
 
 Scalars = Float[np.ndarray, " b"]
@@ -51,10 +54,19 @@ def render(motion: str, seed: int, frames: int = 8, size_px: int = 32) -> UInt8[
 
 
 def render_many(
-    motions: Int[np.ndarray, " b"], seeds: Int[np.ndarray, " b"], frames: int = 8, size_px: int = 32
+    motions: Int[np.ndarray, " b"],
+    seeds: Int[np.ndarray, " b"],
+    frames: int = 8,
+    size_px: int = 32,
+    photographs: Part | None = None,
 ) -> UInt8[np.ndarray, "b t y x 3"]:
-    """Many clips at once; clip i equals `render(MOTIONS[motions[i]], seeds[i])`."""
+    """Many clips at once; clip i equals `render(MOTIONS[motions[i]], seeds[i])`.
+
+    With `photographs`, the clips of every other ten seeds have a piece of a photograph of that part behind the shape.
+    """
     scene = _scene(motions, seeds, frames, size_px)
+    if photographs is not None:
+        _hang(scene.background, seeds, photographs)
     background, cover = scene.background[:, None], (scene.inside * scene.opacity)[..., None]
     picture = background + cover * (scene.paint[:, None, None, None] - background)
     return (picture.clip(0, 1) * 255 + 0.5).astype(np.uint8)
@@ -90,6 +102,22 @@ def _scene(motions: Int[np.ndarray, " b"], seeds: Int[np.ndarray, " b"], frames:
     paint = _paint(draws, shade)
     background = _background(draws, shade, x, y)
     return _Scene(background, paint, _cover(draws.pick(4), pose, x, y, size_px), pose.opacity)
+
+
+def photographed(seeds: Int[np.ndarray, " b"]) -> Bool[np.ndarray, " b"]:
+    """Which seeds get a photograph behind the shape, where there are any: every other ten of them.
+
+    Motions are dealt out in turns of ten, so tens of seeds, not single ones, keep photograph and motion independent.
+    """
+    return seeds // len(MOTIONS) % 2 == 1
+
+
+def _hang(backgrounds: Float[np.ndarray, "b y x 3"], seeds: Int[np.ndarray, " b"], part: Part) -> None:
+    """Replace the relief of half of the backgrounds by a photograph, around the colour they had on average."""
+    for row in np.flatnonzero(photographed(seeds)):
+        picture = piece(part, seeds[row], backgrounds.shape[1])
+        mean = backgrounds[row].mean(axis=(0, 1))
+        backgrounds[row] = mean + CONTRAST * (picture - picture.mean(axis=(0, 1)))
 
 
 class _Draws:

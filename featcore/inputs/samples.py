@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from featcore.errors import InputError, UnknownName
+from featcore.errors import UnknownName
+from featcore.inputs.photographs import installed
 from featcore.settings import settings
 from featcore.types import Card, Modality, Source
 
@@ -81,10 +81,7 @@ def _photograph(name: str, title: str, file: str, look_for: str) -> Example:
         from featcore.inputs.image import read_image
 
         # The files inside the installed package; skimage.data would download the others.
-        package = find_spec("skimage")
-        if package is None or package.origin is None:
-            raise InputError(f"The sample '{title}' is a file of scikit-image, which is not installed. Install it.")
-        return read_image(Path(package.origin).parent / "data" / file, name=title)
+        return read_image(installed(f"skimage/data/{file}"), name=title)
 
     return Example(name, title, "image", look_for, load)
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from featcore.errors import InputError
+from featcore.inputs.photographs import Part
 from featcore.registry import Registry
 from featcore.settings import settings
 
@@ -146,11 +147,12 @@ def existing(path: Path) -> Path:
     return path
 
 
-def known_split(split: str) -> str:
+def known_split(split: str) -> Part:
     """The split itself, or an InputError that lists the three."""
-    if split not in ("train", "dev", "test"):
-        raise InputError(f"No split is called '{split}'. Known: train, dev, test.")
-    return split
+    for part in get_args(Part):
+        if split == part:
+            return part
+    raise InputError(f"No split is called '{split}'. Known: {', '.join(get_args(Part))}.")
 
 
 def normalised(pixels: np.ndarray) -> Float[Tensor, "..."]:

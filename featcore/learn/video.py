@@ -17,26 +17,31 @@ from transformers import (
     VideoMAEImageProcessor,
 )
 
-from featcore.inputs.motion import MOTIONS, render_many
+from featcore.inputs.motion import MOTIONS, photographed, render_many
+from featcore.inputs.photographs import Part
 from featcore.learn.recipe import RECIPES, Control, Examples, Recipe, known_split, normalised, one_hot
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """Clips that are drawn when they are asked for: motion numbers and seeds."""
+    """Clips that are drawn when they are asked for: motion numbers, seeds, and whose photographs are behind half."""
 
     motions: Int[np.ndarray, " n"]
     seeds: Int[np.ndarray, " n"]
     frames: int
     size_px: int
+    photographs: Part | None
 
     def __getitem__(self, rows: Int[np.ndarray, " b"] | slice) -> UInt8[np.ndarray, "b t y x 3"]:
-        return render_many(self.motions[rows], self.seeds[rows], self.frames, self.size_px)
+        return render_many(self.motions[rows], self.seeds[rows], self.frames, self.size_px, self.photographs)
 
 
 @dataclass(frozen=True)
 class VideoRecipe(Recipe):
-    """Rendered motions with noise and changes of brightness and contrast; the splits use seeds that never meet."""
+    """Rendered motions with noise and changes of brightness and contrast, half of them before photographs.
+
+    The splits use seeds and photographs that never meet.
+    """
 
     clips: int = 96_000
     held_out: int = 2000
@@ -48,13 +53,14 @@ class VideoRecipe(Recipe):
     pipeline: ClassVar[str] = "video-classification"
 
     def read(self, data: Path, split: str, seed: int) -> Examples:
+        part = known_split(split)
         start, count = {
             "test": (0, self.held_out),
             "dev": (10_000, self.held_out // 2),
             "train": (100_000 + seed * 10_000_000, min(self.clips, self.limit or self.clips)),
-        }[known_split(split)]
+        }[part]
         motions = np.arange(count) % len(MOTIONS)
-        clips = Rendered(motions, np.arange(start, start + count), self.frames, self.size_px)
+        clips = Rendered(motions, np.arange(start, start + count), self.frames, self.size_px, part)
         return Examples(clips if split == "train" else clips[:], one_hot(motions, len(MOTIONS)))
 
     def processor(self, train: Examples) -> VideoMAEImageProcessor:
@@ -98,14 +104,24 @@ class VideoRecipe(Recipe):
             "frames reversed": lambda test, _: Examples(test.inputs[:, ::-1], test.targets),
             "frames reversed, opposite motion expected": _mirrored,
             "frames in random order": _disordered,
+            "those over photographs, without them": self._plain,
+            "over photographs": _photographed,
             "drawn at 128 px and 24 frames, then resized to 32 px and 8 frames": self._large,
         }
+
+    def _plain(self, test: Examples, _: np.random.Generator) -> Examples:
+        """The test clips that have a photograph behind them, without it."""
+        rows = _before_photographs(len(test))
+        return Examples(
+            Rendered(np.arange(len(test)) % len(MOTIONS), np.arange(len(test)), self.frames, self.size_px, None)[rows],
+            test.targets[rows],
+        )
 
     def _large(self, test: Examples, _: np.random.Generator) -> Examples:
         """A quarter of the test clips at the size of the app's samples; the processor shrinks them."""
         frames, count = 3 * self.frames, len(test) // 4
         chosen = np.linspace(0, frames - 1, self.frames).round().astype(int)
-        clips = Rendered(np.arange(count) % len(MOTIONS), np.arange(count), frames, 4 * self.size_px)
+        clips = Rendered(np.arange(count) % len(MOTIONS), np.arange(count), frames, 4 * self.size_px, "test")
         large = [clips[i : i + 10][:, chosen] for i in range(0, count, 10)]
         return Examples(np.concatenate(large), test.targets[:count])
 
@@ -118,6 +134,16 @@ def portable(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         if name.endswith(".q_bias"):
             named[name.replace(".q_bias", ".key.bias")] = torch.zeros_like(weight)
     return named
+
+
+def _before_photographs(count: int) -> Int[np.ndarray, " n"]:
+    """The rows of the test clips that have a photograph behind them."""
+    return np.flatnonzero(photographed(np.arange(count)))
+
+
+def _photographed(test: Examples, _: np.random.Generator) -> Examples:
+    rows = _before_photographs(len(test))
+    return Examples(test.inputs[rows], test.targets[rows])
 
 
 def _frozen(test: Examples, rng: np.random.Generator) -> Examples:

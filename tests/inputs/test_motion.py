@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from featcore.errors import InputError
-from featcore.inputs.motion import MOTIONS, covered, render, render_many
+from featcore.inputs.motion import MOTIONS, covered, photographed, render, render_many
+from featcore.inputs.photographs import FILES, installed, photographs, piece
 
 
 def moments(clip):
@@ -83,11 +84,12 @@ def test_many_clips_at_once_are_the_same_clips():
         assert (clip == render(MOTIONS[motion], int(seed))).all()
 
 
-def test_one_random_frame_carries_no_class_information():
+@pytest.mark.parametrize("photographs", [None, "train"])
+def test_one_random_frame_carries_no_class_information(photographs):
     """A linear rule fitted on the pixels of one frame a clip stays at chance on new clips."""
     n = 3000
     motions = np.arange(n) % 10
-    clips = render_many(motions, np.arange(n), size_px=12)
+    clips = render_many(motions, np.arange(n), size_px=12, photographs=photographs)
     frames = clips[np.arange(n), np.random.default_rng(0).integers(0, 8, n)].reshape(n, -1) / 255.0
     features = np.concatenate([frames, (frames - frames.mean(axis=1, keepdims=True)) ** 2, np.ones((n, 1))], axis=1)
     half, truth = n // 2, np.eye(10)[motions]
@@ -117,3 +119,50 @@ def test_where_the_shape_is_said_to_be_is_where_the_clip_differs_from_its_backgr
 def test_a_shape_that_cannot_be_drawn_lies_nowhere():
     with pytest.raises(InputError, match="No motion is called 'jumps'"):
         covered("jumps", 0)
+
+
+def test_every_other_ten_seeds_have_a_photograph_behind_the_shape_and_the_others_are_as_before():
+    seeds = np.arange(60)
+    plain, hung = (render_many(seeds % 10, seeds, photographs=part) for part in (None, "test"))
+    differ = (plain != hung).any(axis=(1, 2, 3, 4))
+    assert (differ == photographed(seeds)).all()
+    assert differ.reshape(6, 10).all(axis=1).tolist() == [False, True] * 3
+
+
+def test_a_photograph_stands_still_and_the_shape_keeps_its_place():
+    """Where the shape never comes, no pixel changes; played backwards the clip is the opposite motion."""
+    for seed in range(10, 20):
+        forwards, backwards = (
+            render_many(np.array([motion]), np.array([seed]), photographs="dev")[0] for motion in (0, 1)
+        )
+        assert (forwards[::-1] == backwards).all()
+        away = (covered("moves right", seed) == 0).all(axis=0)
+        assert away.any()
+        assert np.ptp(forwards[:, away].astype(int), axis=0).max() == 0
+
+
+def test_a_photograph_has_the_contrast_of_one():
+    """Over the photographs of a part, neighbouring pixels differ more than those of any mottled background."""
+    seeds = np.array([seed for seed in range(200) if photographed(np.array([seed]))[0]])
+    rough = [
+        np.abs(np.diff(render_many(seeds % 10, seeds, photographs=part)[:, 0, :4].astype(int), axis=2)).mean()
+        for part in ("train", None)
+    ]
+    assert rough[0] > 2 * rough[1]
+
+
+def test_the_three_parts_share_no_photograph_and_every_file_is_installed():
+    files = [file for part in FILES.values() for file in part]
+    assert len(set(files)) == len(files) == 16
+    shapes = {part: [pixels.shape[2] for pixels in photographs(part)] for part in FILES}
+    assert shapes == {"train": [3] * 11, "dev": [3] * 2, "test": [3] * 3}
+    with pytest.raises(InputError, match=r"'a\.png' is a file of skipage, which is not installed"):
+        installed("skipage/a.png")
+
+
+def test_a_piece_shows_the_whole_picture_at_most_and_is_the_same_for_the_same_seed():
+    once, again, other = (piece("test", seed, 32) for seed in (5, 5, 6))
+    assert once.shape == (32, 32, 3)
+    assert 0 <= once.min() < once.max() <= 1
+    assert (once == again).all()
+    assert (once != other).any()
