@@ -168,8 +168,10 @@ VIDEO_MINI = RECIPES(
         name="video-mini",
         title="Video mini",
         summary="a four-layer VideoMAE that reads eight frames of 32 pixels as one of ten motions",
-        data="clips rendered by featcore.inputs.motion: five motions and their reversals",
-        terms="Apache-2.0, rendered by the project itself",
+        data="clips rendered by featcore.inputs.motion: five motions and their reversals, "
+        "half before pieces of photographs",
+        terms="Apache-2.0, rendered by the project itself; "
+        "photographs of scikit-image and scikit-learn (free, some CC BY)",
         labels=MOTIONS,
         epochs=4,
         batch=64,

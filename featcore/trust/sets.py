@@ -261,13 +261,14 @@ TENTH = 0.1
 
 def _motion(data: Path, encoder: Encoder, rng: np.random.Generator) -> Iterator[Marked | LeftOut]:
     from featcore.inputs.image import clip_key
-    from featcore.inputs.motion import MOTIONS, covered, render
+    from featcore.inputs.motion import MOTIONS, covered, render_many
     from featcore.types import Clip
 
     frames, size_px = encoder.card.input_size[0], encoder.card.input_size[-1]
     for seed in rng.permutation(HELD_OUT):
-        motion = MOTIONS[seed % len(MOTIONS)]
-        picture, times_s = render(motion, int(seed), frames, size_px), np.arange(frames) / 8
+        at = seed % len(MOTIONS)
+        motion, times_s = MOTIONS[at], np.arange(frames) / 8
+        picture = render_many(np.array([at]), np.array([seed]), frames, size_px, "test")[0]
         clip = Clip(clip_key(picture, times_s), picture, times_s, f"seed {seed}")
         inside = covered(motion, int(seed), frames, size_px)
         label = motion if motion in encoder.card.labels else None
@@ -285,7 +286,8 @@ SETS(
         encoder="video-mini",
         about=(
             f"Marked are the tubelets of which the shape covers at least {TENTH:.0%} of the pixels in time and space. "
-            "The shape is smaller than two tubelets side by side, so few are covered by half."
+            "The shape is smaller than two tubelets side by side, so few are covered by half. Behind half of them "
+            "stands a piece of a photograph."
         ),
         target="the logit of the motion that was rendered; of the predicted class for encoders that do not know it",
         files="",
