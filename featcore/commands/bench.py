@@ -91,6 +91,8 @@ def _line(record: dict[str, Any]) -> str:
             f"  {record['variant']:<58} {record['ratio_p50']:6.3f} [{low:.3f}, {high:.3f}]  "
             f"A/A [{least:.3f}, {most:.3f}]  {_verdict(record)}{disturbed}"
         )
+    if not record["n"]:
+        return f"  {name:<42} {record['variant']:<16} not run: {record['stop_reason']}"
     interval = record["p50_ci95_s"]
     between = "" if interval is None else f" [{interval[0] * 1e3:.3f}, {interval[1] * 1e3:.3f}]"
     middle = "needs 5 samples" if record["p50_s"] is None else f"{record['p50_s'] * 1e3:.3f} ms{between}"

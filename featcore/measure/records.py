@@ -62,6 +62,23 @@ def of_timing(timing: Timing, stage: str, variant: str, run_id: str, disturbed: 
     }
 
 
+def refused(why: str, stage: str, variant: str, run_id: str, **more: Any) -> Record:
+    """A record of what was not run: no samples, and why as its `stop_reason`."""
+    return {
+        **_identity(run_id),
+        "stage": stage,
+        "variant": variant,
+        **machine(),
+        "stop_reason": why,
+        "samples_s": [],
+        "n": 0,
+        **dict.fromkeys(("p50_s", "p50_ci95_s", "mean_s", "min_s", "first_s")),
+        "disturbed": False,
+        "disturbance": "",
+        **more,
+    }
+
+
 def of_latency(found: Latency, run_id: str, **more: Any) -> Record:
     """A record of one stage; a time by the device's own clock keeps the stage's name and says so in `clock`."""
     where = found.provenance

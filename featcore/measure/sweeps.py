@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from featcore.encode.base import Encoder
+from featcore.encode.device import free_bytes
 from featcore.explain.base import Progress, silent
 from featcore.measure import records
 from featcore.measure.latency import StageProgress
 from featcore.measure.records import Record
-from featcore.measure.trial import Trial, measured, of_length, of_shape, own, work
+from featcore.measure.trial import Trial, measured, of_length, of_shape, own, sizes, work
 
 LENGTHS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 """Positions of a text."""
@@ -30,7 +31,11 @@ Point = tuple[str, int, Callable[[], Trial]]
 def sweep(
     suite: str, points: Sequence[tuple[Encoder, list[Point]]], budget_s: float, progress: Progress
 ) -> Iterator[Record]:
-    """Measure points in order, each encoder's axis from small to large; see `LEAST_CALLS` for where it ends."""
+    """Measure points in order, each encoder's axis from small to large.
+
+    It ends before the size of which too few calls fit into the budget (`LEAST_CALLS`), and at the first that would not
+    fit into memory: that one is a record without samples whose `stop_reason` is "memory".
+    """
     run_id, total = records.new_run(), sum(len(each) for _, each in points)
     index = 0
     for encoder, each in points:
@@ -48,8 +53,13 @@ def sweep(
                 last[axis] = None
                 continue
             more: Record = {"suite": suite, "axis": axis, "axis_value": value, "series": series}
-            last[axis] = record = measured(trial, budget_s, run_id, tell, **more)
-            record["model_id"] = encoder.card.name
+            more["model_id"] = encoder.card.name
+            if before is not None and not _fits(before, trial):
+                last[axis] = None
+                yield records.refused("memory", "forward", "sdpa", run_id, **_stated(trial) | more)
+                continue
+            last[axis] = record = measured(trial, budget_s, run_id, tell)
+            record |= more
             yield record
     progress(100 * total, 100 * total)
 
@@ -58,6 +68,17 @@ def _too_long(before: Record, trial: Trial, budget_s: float) -> bool:
     """Whether a few calls would take longer than the budget, at the speed of the point before."""
     expected_s = before["mean_s"] * work(trial)[0] / max(before["flops"], 1)
     return LEAST_CALLS * expected_s > budget_s
+
+
+def _fits(before: Record, trial: Trial) -> bool:
+    """Whether the activations of a call fit into the memory that is free, if they grow as its work does."""
+    free = free_bytes(trial.encoder.device)
+    expected = before["activation_peak_bytes"] * work(trial)[0] / max(before["flops"], 1)
+    return free is None or expected < free
+
+
+def _stated(trial: Trial) -> Record:
+    return {**records.of_encoder(trial.encoder, "sdpa", weights=trial.weights), **sizes(trial)}
 
 
 def lengths(encoder: Encoder) -> list[Point]:

@@ -1,11 +1,13 @@
 """One encoder in several number formats and kinds of attention, each in pairs against float32 with fused attention."""
 
 import copy
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from shutil import which
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,8 +23,27 @@ from featcore.measure.trial import Trial, own, sizes, work
 
 PAIR = 5
 """Budgets of a point that a pair gets: two sides, and a control as long again."""
-VARIANTS = (("float32", "eager"), ("bfloat16", "sdpa"), ("bfloat16", "eager"), ("int8", "sdpa"))
-BASELINE = ("float32", "sdpa")
+
+
+class Kind(NamedTuple):
+    """How one model runs: number format, kind of attention, and the compiler that joins its operators, if any."""
+
+    dtype: str
+    attention: str
+    compiler: str = "none"
+
+    def __str__(self) -> str:
+        return " ".join((self.dtype, self.attention, *(("compiled",) if self.compiler != "none" else ())))
+
+
+BASELINE = Kind("float32", "sdpa")
+VARIANTS = (
+    Kind("float32", "eager"),
+    Kind("float32", "sdpa", "inductor"),
+    Kind("bfloat16", "sdpa"),
+    Kind("bfloat16", "eager"),
+    Kind("int8", "sdpa"),
+)
 
 
 def variants(encoders: Sequence[Encoder], budget_s: float, progress: Progress = silent) -> Iterator[Record]:
@@ -30,42 +51,50 @@ def variants(encoders: Sequence[Encoder], budget_s: float, progress: Progress = 
 
     int8 is dynamic quantisation of the linear maps, on the CPU and forward only. The ratio says beside the times how
     far the answers are from the baseline's: `max_abs_diff` and `cosine` of the class scores, and whether the same class
-    comes first (`same_answer`). A variant that does not run here is left out.
+    comes first (`same_answer`). Compiling happens in the first call, which is apart. A variant that does not run here
+    is left out.
     """
     run_id = records.new_run()
-    plans = [(encoder, kind) for encoder in encoders for kind in VARIANTS if _holds(encoder, *kind)]
-    for index, (encoder, (dtype, attention)) in enumerate(plans):
+    plans = [(encoder, kind) for encoder in encoders for kind in VARIANTS if _holds(encoder, kind)]
+    for index, (encoder, kind) in enumerate(plans):
         tell = StageProgress(progress, index, len(plans))
-        baseline, other = of_kind(encoder, *BASELINE), of_kind(encoder, dtype, attention)
-        name = f"{encoder.card.name}: {dtype} {attention} / {' '.join(BASELINE)}"
-        a, b = (f"{kind[0]} {kind[1]}" for kind in (BASELINE, (dtype, attention)))
+        baseline, other = of_kind(encoder, BASELINE), of_kind(encoder, kind)
+        name = f"{encoder.card.name}: {kind} / {BASELINE}"
         with device_lock(encoder.device).alone("variants"), ExitStack() as held:
-            held.enter_context(baseline.encoder.running(BASELINE[1]))
-            held.enter_context(other.encoder.running(attention))
+            held.enter_context(baseline.encoder.running(BASELINE.attention))
+            held.enter_context(other.encoder.running(kind.attention))
             apart = difference(baseline.forward(), other.forward())
             settle = partial(synchronise, encoder.device)
-            found = compare(name, (a, baseline.forward), (b, other.forward), PAIR * budget_s, settle=settle, tell=tell)
-        kinds = {"suite": "variants", **records.of_encoder(encoder, attention), **sizes(baseline)}
+            sides = (str(BASELINE), baseline.forward), (str(kind), other.forward)
+            found = compare(name, *sides, PAIR * budget_s, settle=settle, tell=tell)
+        kinds = {"suite": "variants", **records.of_encoder(encoder, kind.attention), **sizes(baseline)}
         first, second, ratio = records.of_pair(found, "forward", run_id, **kinds)
         flop, source = work(baseline)
-        yield first | {"dtype": BASELINE[0], "attn_impl": BASELINE[1]} | records.of_work(flop, source, first["p50_s"])
+        yield (
+            first
+            | {"dtype": BASELINE.dtype, "attn_impl": BASELINE.attention}
+            | records.of_work(flop, source, first["p50_s"])
+        )
         yield (
             second
-            | {"dtype": dtype, "weight_bytes": weight_bytes(encoder, dtype)}
+            | {"dtype": kind.dtype, "compiled": kind.compiler, "weight_bytes": weight_bytes(encoder, kind.dtype)}
             | records.of_work(flop, source, second["p50_s"])
         )
-        yield ratio | {"dtype": dtype} | apart
+        yield ratio | {"dtype": kind.dtype, "compiled": kind.compiler} | apart
     progress(100 * len(plans), 100 * len(plans))
 
 
-def of_kind(encoder: Encoder, dtype: str, attention: str) -> Trial:
-    """The first sample for the same checkpoint in another number format; a model of its own."""
+def of_kind(encoder: Encoder, kind: Kind) -> Trial:
+    """The first sample for the same checkpoint that runs in another way; a model of its own."""
     from featcore.encode.catalog import load
 
-    loaded = load(encoder.card.checkpoint, str(encoder.device), "float32" if dtype == "int8" else dtype)
+    dtype = "float32" if kind.dtype == "int8" else kind.dtype
+    loaded = load(encoder.card.checkpoint, str(encoder.device), dtype)
     trial = own(loaded)
-    if dtype == "int8":
+    if kind.dtype == "int8":
         loaded.model = quantised(loaded.model)
+    if kind.compiler != "none":
+        loaded.model = torch.compile(loaded.model, backend=kind.compiler)  # type: ignore[assignment]
     return trial
 
 
@@ -95,12 +124,14 @@ def difference(expected: Tensor, found: Tensor) -> Record:
     }
 
 
-def _holds(encoder: Encoder, dtype: str, attention: str) -> bool:
-    """Whether a variant exists for this encoder here: two kinds of attention, linear maps to round."""
-    kinds = {encoder.provenance(kind).attention for kind in ("eager", "sdpa")}
-    if attention == "eager" and len(kinds) == 1:
+def _holds(encoder: Encoder, kind: Kind) -> bool:
+    """Whether a variant exists for this encoder here: two kinds of attention, linear maps to round, a compiler."""
+    kinds = {encoder.provenance(each).attention for each in ("eager", "sdpa")}
+    if kind.attention == "eager" and len(kinds) == 1:
         return False  # it has one kind of attention or none, so this would be the baseline again
-    if dtype == "int8":
+    if kind.compiler != "none":
+        return encoder.device.type == "cuda" or which(os.environ.get("CXX", "g++")) is not None
+    if kind.dtype == "int8":
         layers = [each for each in encoder.model.modules() if isinstance(each, torch.nn.Linear)]
         return encoder.device.type == "cpu" and len(layers) > 1 and bool(torch.backends.quantized.supported_engines)
     return True

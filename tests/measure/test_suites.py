@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from featcore.draw.batches import throughput
 from featcore.encode.fresh import base_sized, in_format
 from featcore.errors import NotDefined
 from featcore.explain.base import resolve_target
@@ -89,6 +90,22 @@ def test_a_goal_of_short_passes_is_a_time_and_not_a_share() -> None:
     goal = GOALS[0]
     assert goal.limit(of(0.02)) == 1.02
     assert goal.limit(of(0.002)) == pytest.approx(1.1)
+
+
+def test_a_batch_that_would_not_fit_into_memory_is_a_record_without_samples_and_ends_the_axis(
+    cases: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = cases("vit").encoder
+    fitting = list(run("batch", [encoder], 20.0))
+    assert fitting[2]["batch"] == 4
+    monkeypatch.setattr("featcore.measure.sweeps.free_bytes", lambda _: 3 * fitting[0]["activation_peak_bytes"])
+    found = list(run("batch", [encoder], 20.0))
+    assert [(record["batch"], record["stop_reason"] == "memory") for record in found] == [
+        *((1, False), (2, False), (4, True))
+    ]
+    assert found[-1]["n"] == 0
+    assert found[-1]["samples_s"] == []
+    assert "batch 4 did not fit into memory" in throughput(found).alt
 
 
 def test_a_goal_with_a_least_is_met_between_the_two_alone() -> None:
