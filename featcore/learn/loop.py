@@ -272,13 +272,13 @@ def _answers(
     if not len(examples):
         raise InputError("This split has no rows, so there is nothing to measure.")
     model.eval()
-    logits = []
+    rows, logits = recipe.alike(examples), []
     with torch.inference_mode():
-        for start in range(0, len(examples), 256):
-            batch = examples.take(slice(start, start + 256))
+        for start in range(0, len(rows), 256):
+            batch = examples.take(rows[start : start + 256])
             tensors = {name: value.to(model.device) for name, value in recipe.collate(processor, batch.inputs).items()}
             logits.append(model(**tensors).logits.float().cpu().numpy())
-    return np.concatenate(logits), examples.targets
+    return np.concatenate(logits)[np.argsort(rows)], examples.targets
 
 
 def _controls(recipe: Recipe, folder: Path, data: Path, seed: int) -> dict[str, dict[str, Any]]:

@@ -108,6 +108,10 @@ class Recipe(ABC):
         rows = rng.permutation(len(train))
         yield from np.array_split(rows, max(1, len(rows) // self.batch))
 
+    def alike(self, examples: Examples) -> Int[np.ndarray, " n"]:
+        """All rows, those of similar length beside each other, so that a batch is filled up by little."""
+        return np.arange(len(examples))
+
     def loss(
         self, model: PreTrainedModel, tensors: dict[str, Tensor], targets: Float[Tensor, "b k"], left: float
     ) -> Tensor:

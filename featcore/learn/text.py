@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from tokenizers import BertWordPieceTokenizer
 from torch import Tensor
 from transformers import (
@@ -110,6 +111,9 @@ class TextRecipe(Recipe):
         rows = np.argsort(length * rng.uniform(0.9, 1.1, len(length)), kind="stable")
         batches = np.array_split(rows, max(1, len(rows) // self.batch))
         yield from (batches[i] for i in rng.permutation(len(batches)))
+
+    def alike(self, examples: Examples) -> Int[np.ndarray, " n"]:
+        return np.argsort([len(sentence) for sentence in examples.inputs], kind="stable")
 
     def collate(self, processor: BertTokenizer, inputs: Any) -> dict[str, Tensor]:
         encoded = processor(

@@ -14,7 +14,7 @@ from PIL import Image
 
 from featcore.errors import InputError, LoadError, UnknownName
 from featcore.inputs.motion import MOTIONS
-from featcore.learn import RECIPES, evaluate, train, vit
+from featcore.learn import RECIPES, evaluate, loop, train, vit
 from featcore.learn.card import numbers, read_card, readme, wilson
 from featcore.learn.image import CLASSES
 from featcore.learn.loop import fit
@@ -139,6 +139,18 @@ def test_a_folder_is_measured_again_with_the_same_result(name, trained, data):
     card = read_card(folder)
     assert evaluate(folder, data, "test", tiny(name)) == card["test"]
     assert evaluate(folder, data, "dev", tiny(name))["split"] == "dev"
+
+
+def test_texts_are_answered_beside_others_of_their_length_and_come_back_in_the_order_of_the_split(trained, data):
+    folder, _ = trained("text-mini")
+    recipe = tiny("text-mini")
+    model, processor = loop._load(recipe, folder)
+    texts = np.array(["a good film", "bad", "a very long and good film with a bad ending and good music", "good"])
+    examples = Examples(texts, np.eye(2)[[0, 1, 0, 1]])
+    assert recipe.alike(examples).tolist() == [1, 3, 0, 2]
+    together, _ = loop._answers(recipe, model, processor, examples)
+    alone = [loop._answers(recipe, model, processor, examples.take(slice(at, at + 1)))[0][0] for at in range(4)]
+    assert together == pytest.approx(np.stack(alone), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
