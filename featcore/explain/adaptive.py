@@ -60,13 +60,14 @@ class AdaptiveIntegrated:
             import torch
 
             assert blank is not None
-            intervals, before = FIRST, None
+            intervals = 2 * FIRST
             explained.total = intervals + 3  # what is known to be needed so far
+            # The first two rules at once: no input can settle before both are known.
             slopes, values = along(explained, embedded, blank, nodes(intervals))
+            before, change = weights(FIRST) @ slopes[::2], float(values[-1] - values[0])
             while True:
                 scores = weights(intervals) @ slopes
-                change = float(values[-1] - values[0])
-                if before is not None and self._settled(scores, before, change):
+                if self._settled(scores, before, change):
                     break
                 if 2 * intervals >= self.most:
                     break
