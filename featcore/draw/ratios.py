@@ -1,6 +1,7 @@
 """Paired comparisons become a forest plot: ratio with interval, the control on top, the verdict in words."""
 
 from collections.abc import Iterable
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 CONTROL = "A/A control"
 ROW_PX, NAME_MOST = 58, 34
+LINE_MOST, WHY_MOST = 56, 240  # characters of a line, and of a reason, in what a hover tells
 _COLOURS = {"faster": CATEGORIES[2], "slower": CATEGORIES[7], "same": CATEGORIES[0]}
 _PLAIN = "#808691"  # a verdict that decides nothing
 
@@ -39,6 +41,7 @@ def pairs(records: Iterable[Record]) -> list[dict[str, Any]]:
                 "goal_name": part(record, "goal"),
                 "verdict": part(record, "verdict").replace("_", " "),
                 "judgement": part(record, "judgement").replace("_", " "),
+                "why": str(record.get("why") or ""),
                 "cosine": known(record, "cosine"),
                 "blocks": len(record["ratios"]) if isinstance(record.get("ratios"), list | tuple) else None,
                 "machine": machine(record),
@@ -164,6 +167,8 @@ def _told(row: dict[str, Any]) -> str:
     ]
     if row["goal"] is not None:
         lines.insert(2, f"goal {escape(row['goal_name'])}: at most {number(row['goal'])}, {escape(row['judgement'])}")
+        if row["why"]:
+            lines.insert(3, "<br>".join(escape(line) for line in wrap(shorten(row["why"], WHY_MOST), LINE_MOST)))
     if row["cosine"] is not None:
         lines.append(f"cosine of both answers {row['cosine']:.6f}")
     return "<br>".join(lines + ["<b>disturbed</b>"] * row["disturbed"])

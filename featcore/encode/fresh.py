@@ -63,11 +63,11 @@ def resized(encoder: Encoder, **sizes: Any) -> Encoder:
     return Encoder(card, layout, loader, model, stem)
 
 
-def base_sized(encoder: Encoder) -> Encoder:
+def base_sized(encoder: Encoder, name: str) -> Encoder:
     """A fresh BERT with the widths of BERT-base and the vocabulary of an encoder; it costs what BERT-base costs."""
     assert encoder.layout.family == "bert"
     found = resized(encoder, **BASE)
-    found.card = replace(found.card, name="BERT-base size")
+    found.card = replace(found.card, name=name)
     return found
 
 

@@ -24,6 +24,9 @@ LONGEST_S = 1e9
 MOST_CHARACTERS = 1_000
 """Characters of a text in a record; more are left out behind an ellipsis."""
 
+BASE_NAME, APP_NAME = "BERT-base size", "the app"
+"""What `model_id` says of a goal that is asked of no checkpoint."""
+
 Record = dict[str, Any]
 
 

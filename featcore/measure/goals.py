@@ -12,6 +12,7 @@ from featcore.encode.fresh import base_sized
 from featcore.explain.base import Progress, resolve_target, silent
 from featcore.inputs.samples import first_for
 from featcore.measure import records, sides
+from featcore.measure.files import BASE_NAME
 from featcore.measure.latency import StageProgress
 from featcore.measure.pairs import Judgement, Paired, compare
 from featcore.measure.records import Record
@@ -223,8 +224,9 @@ def goals(encoders: Sequence[Encoder], budget_s: float, progress: Progress = sil
     """
     run_id = records.new_run()
     plans = [(encoder, goal) for encoder in encoders for goal in GOALS if not goal.base and defined(goal, encoder)]
-    large = [encoder for encoder in encoders if encoder.layout.family == "bert"][:1]
-    plans += [(encoder, goal) for encoder in map(base_sized, large) for goal in GOALS if goal.base]
+    texts = [each for each in encoders if each.layout.family == "bert"][:1]
+    large = [base_sized(each, BASE_NAME) for each in texts]
+    plans += [(encoder, goal) for encoder in large for goal in GOALS if goal.base]
     for index, (encoder, goal) in enumerate(plans):
         found = measure(goal, encoder, PAIR * budget_s, StageProgress(progress, index, len(plans)))
         weights = "random" if goal.base else "pretrained"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from featcore.measure.files import Record
+from featcore.measure.files import APP_NAME, BASE_NAME, Record
 from pages.ui import records as kept
 from pages.ui.cached import drawn
 from pages.ui.show import figure, friendly_errors
@@ -19,6 +19,9 @@ SUITES = {
         "Ours against the bare library, same weights, same numbers. The short line is the goal.",
     ),
 }
+
+OF_ALL = (BASE_NAME, APP_NAME)
+"""Goals that are asked of no embedded encoder stand beside those of each."""
 
 
 def show_pairs(prefix: str, names: Sequence[str]) -> None:
@@ -61,7 +64,7 @@ def _show(prefix: str, encoder: str, suite: str) -> None:
     known = [
         record
         for record in [*kept.shipped_records(), *kept.own_records(prefix)]
-        if (record.get("model_id"), record.get("suite")) == (encoder, suite)
+        if record.get("suite") == suite and record.get("model_id") in (encoder, *OF_ALL)
     ]
     ratios = newest([record for record in known if record.get("ratio_p50")])
     picture = drawn(draw.forest, ratios)

@@ -18,6 +18,7 @@ from unittest.mock import patch
 import numpy as np
 
 from featcore.measure import records
+from featcore.measure.files import APP_NAME
 from featcore.measure.pairs import Paired, bootstrap, compare
 from featcore.measure.records import Record
 from tests.benchmarks.bench import line
@@ -118,16 +119,17 @@ def interaction_records() -> Iterator[Record]:
     """The interactions as records of the suite "goals"."""
     run_id = records.new_run()
     for found in interaction():
-        first, second, ratio = records.of_pair(found, "interaction", run_id, suite="goals", goal="G9")
+        first, second, ratio = records.of_pair(
+            found, "interaction", run_id, suite="goals", goal="G9", model_id=APP_NAME
+        )
         yield first
         yield second
         judgement = found.judge(GOAL_INTERACTION)
-        why = "The rerun of a whole page draws all its pictures again; a choice reruns its row alone."
         yield ratio | {
             "goal_most": GOAL_INTERACTION,
             "goal_least": None,
             "judgement": judgement.replace(" ", "_"),
-            "why": why if judgement == "missed" else None,
+            "why": "What changed is drawn again, and an empty page draws nothing." if judgement == "missed" else None,
         }
 
 

@@ -195,7 +195,17 @@ def test_a_forest_has_the_widest_control_on_top_and_says_its_verdicts():
     figure = draw.forest(
         [
             ratio(),
-            ratio(EVIL, "cannot_tell", 0.95, 1.2, aa_ci95=[0.9, 1.01], goal="G1", goal_most=1.02, judgement="missed"),
+            ratio(
+                EVIL,
+                "cannot_tell",
+                0.95,
+                1.2,
+                aa_ci95=[0.9, 1.01],
+                goal="G1",
+                goal_most=1.02,
+                judgement="missed",
+                why="<i>Copies</i>.",
+            ),
         ]
     )
     assert figure.layout.yaxis.ticktext[0] == "<b>A/A control</b>"
@@ -205,6 +215,7 @@ def test_a_forest_has_the_widest_control_on_top_and_says_its_verdicts():
     assert control.x[0] + control.error_x.array[0] == pytest.approx(1.02)
     assert "cannot tell; G1 missed" in figure.layout.yaxis.ticktext[2]
     assert "<b>x" not in figure.layout.yaxis.ticktext[2]
+    assert "at most 1.02, missed<br>&lt;i&gt;Copies&lt;/i&gt;." in figure.data[2].hovertext
     assert figure.table["verdict"] == ["slower", "cannot tell"]
     assert figure.data[1].x[0] == pytest.approx(np.sqrt(1.1 * 1.3))
     assert figure.layout.xaxis.ticktext == ("0.9", "1", "1.1", "1.2", "1.3", "1.4")

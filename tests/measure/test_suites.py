@@ -130,7 +130,7 @@ def test_the_parts_of_a_side_are_timed_each_in_a_loop_and_add_up() -> None:
 
 
 def test_a_text_repeated_fills_the_positions_that_a_goal_is_of(cases: Any) -> None:
-    encoder = base_sized(cases("bert").encoder)
+    encoder = base_sized(cases("bert").encoder, "large")
     sample = longest(encoder, encoder.prepare(first_for(encoder.card)), 128)
     assert len(sample.sequence) == 128
     with torch.inference_mode():
