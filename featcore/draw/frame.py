@@ -72,10 +72,23 @@ def fragments(
 
 
 def markable(
-    clip: Clip, units: Units, frame: int = 0, selected: Sequence[int] | None = None, height: int = 400
+    clip: Clip,
+    units: Units,
+    frame: int = 0,
+    selected: Sequence[int] | None = None,
+    box: tuple[float, ...] | None = None,
+    height: int = 400,
 ) -> "Picture":
-    """One frame with the borders of its units, on which a box can be drawn by dragging; `selected` have an outline."""
+    """One frame with the borders of its units, on which a box can be drawn by dragging; `selected` have an outline.
+
+    Args:
+        box: left, top, right, bottom of what is marked already, in pixels, drawn as a dashed line.
+    """
     figure = fragments(clip, units, frame=frame, selected=selected, height=height)
+    if box is not None:
+        left, top, right, bottom = box
+        line = {"color": ACCENT, "width": 2, "dash": "dash"}
+        figure.add_shape(type="rect", x0=left, y0=top, x1=right, y1=bottom, line=line)
     figure.update_layout(
         dragmode="select",
         newselection={"line": {"color": ACCENT, "width": 2, "dash": "solid"}},

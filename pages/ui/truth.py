@@ -7,7 +7,7 @@ import streamlit as st
 
 from featcore.errors import FeatcoreError
 from featcore.measure.boxes import COLUMNS as BOX_COLUMNS
-from featcore.measure.boxes import Box, pixels_in, read_boxes, write_boxes
+from featcore.measure.boxes import Box, moving, pixels_in, read_boxes, write_boxes
 from featcore.measure.truth import POINTING, localise, of_chars, of_mask, pixels_of
 from featcore.settings import settings
 from featcore.trust.shipped import Record, numbers, percent, shipped
@@ -353,9 +353,11 @@ def _show_canvas(prefix: str, source: Clip, units: Units, truth: Truth | None, d
 
     marked = [] if truth is None else np.flatnonzero(truth.mask).tolist()
     height = int(np.clip(460 * source.frames.shape[1] / source.frames.shape[2], 140, 400))
-    picture = drawn(
-        draw.markable if drawable else draw.fragments, source, units, frame=frame, selected=marked, height=height
-    )
+    shape: dict[str, Any] = {"frame": frame, "selected": marked, "height": height}
+    if drawable:
+        edges = moving(_boxes(prefix, source), len(source.frames))[frame]
+        shape["box"] = None if np.isnan(edges).any() else tuple(edges.tolist())
+    picture = drawn(draw.markable if drawable else draw.fragments, source, units, **shape)
     key = f"{prefix}_canvas_{source.key[:12]}_{frame}"
 
     def take() -> None:

@@ -39,7 +39,10 @@ def test_a_frame_to_mark_takes_boxes_and_outlines_the_marked(red):
     from tests.draw.conftest import boxes
 
     units = boxes((1, 200, 300), (1, 2, 3))
-    figure = draw.markable(red, units, selected=[1, 2])
+    figure = draw.markable(red, units, selected=[1, 2], box=(1.0, 2.0, 5.5, 7.0))
+    boxes = [each for each in figure.layout.shapes if each.line.dash == "dash"]
+    assert [(each.x0, each.y0, each.x1, each.y1) for each in boxes] == [(1.0, 2.0, 5.5, 7.0)]
+    assert not [each for each in draw.markable(red, units).layout.shapes if each.line.dash == "dash"]
     assert figure.layout.dragmode == "select"
     assert "2 of them are marked" in figure.alt
     assert len(figure.data) == len(draw.fragments(red, units, selected=[1, 2]).data)
