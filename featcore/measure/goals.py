@@ -70,7 +70,7 @@ class Goal:
 _WORST_FIRST: tuple[Judgement, ...] = ("missed", "cannot tell")
 
 _ROWS = frozenset({"logits", "gradient"})
-_FORMATS = "This CPU gains less from the shorter numbers: it has no unit for products of whole matrices of them (AMX)."
+_FORMATS = "So much is gained only where the processor multiplies whole matrices of the shorter numbers (AMX on CPUs)."
 GOALS = (
     Goal(
         *("G1", "encode / bare forward", 1.02, sides.encode),
@@ -134,25 +134,15 @@ GOALS = (
         filled=BASE_POSITIONS,
         longer=10,
     ),
-    Goal(
-        "G8",
-        "bfloat16 / float32, base size",
-        1 / 2.5,
-        partial(sides.number_format, dtype="bfloat16"),
-        why=_FORMATS,
-        base=True,
-        filled=BASE_POSITIONS,
-        longer=8,
-    ),
-    Goal(
-        "G8",
-        "int8 / float32, base size",
-        1 / 4,
-        partial(sides.number_format, dtype="int8"),
-        why=_FORMATS,
-        base=True,
-        filled=BASE_POSITIONS,
-        longer=8,
+    *(
+        Goal(
+            *("G8", f"{dtype} / float32, base size", most, partial(sides.number_format, dtype=dtype)),
+            why=_FORMATS,
+            base=True,
+            filled=BASE_POSITIONS,
+            longer=8,
+        )
+        for dtype, most in (("bfloat16", 1 / 2.5), ("int8", 1 / 4))
     ),
     Goal(
         *("G7", "KernelSHAP, units left out / replaced, base size", 1 / 1.7),

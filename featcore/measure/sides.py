@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -196,8 +197,6 @@ def instrumented(encoder: Encoder, sample: Sample, target: Target) -> Sides:
     """All stages in a row with a clock read and the device awaited after each, over the same without."""
 
     def watched() -> list[float]:
-        from time import perf_counter
-
         stamps = [perf_counter()]
 
         def stamp() -> None:
@@ -233,13 +232,11 @@ def _in_a_row(encoder: Encoder, target: Target, after: Call = lambda: None) -> N
 
 def number_format(encoder: Encoder, sample: Sample, target: Target, dtype: str) -> Sides:
     """Encoding in another number format over float32; int8 concerns the linear maps, which the CPU alone has."""
+    other = in_format(encoder, "float32" if dtype == "int8" else dtype)
     if dtype == "int8":
-        other = in_format(encoder, "float32")
         other.model = quantised(other.model)
-        return ("float32", bare(encoder, sample)), ("int8", bare(other, sample))
-    other = in_format(encoder, dtype)
-    there = partial(encoder.encode, sample, attention=False)
-    return ("float32", there), (dtype, partial(other.encode, sample, attention=False))
+    theirs, ours = (partial(each.encode, sample, attention=False) for each in (encoder, other))
+    return ("float32", theirs), (dtype, ours)
 
 
 def integrated_in(encoder: Encoder, sample: Sample, target: Target, dtype: str) -> Sides:

@@ -13,7 +13,7 @@ from featcore.explain.base import resolve_target
 from featcore.inputs.samples import first_for
 from featcore.measure.goals import GOALS, defined
 from featcore.measure.pairs import Paired, compare
-from featcore.measure.sides import alike, longest
+from featcore.measure.sides import alike, longest, number_format
 from featcore.measure.suites import run
 from featcore.measure.trial import of_length, of_shape
 
@@ -150,6 +150,17 @@ def test_an_encoder_in_another_format_has_weights_of_its_own(cases: Any) -> None
     found, expected = (each.encode(case.sample).logits for each in (other, case.encoder))
     assert found == pytest.approx(expected, abs=0.05)
     assert other.provenance("sdpa").dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
+def test_an_encoding_in_another_format_is_nearly_that_of_float32(cases: Any, dtype: str) -> None:
+    case = cases("bert")
+    (_, plain), (name, other) = number_format(
+        case.encoder, case.sample, resolve_target(case.encoder, case.sample, 0), dtype
+    )
+    assert name == dtype
+    assert other().logits == pytest.approx(plain().logits, abs=0.05)
+    assert (other().logits != plain().logits).any()
 
 
 def test_goals_and_ceilings_are_records_with_what_they_are_judged_by(cases: Any) -> None:
