@@ -16,8 +16,8 @@ SUITES = {
     ),
     "goals": (
         "What Tessera adds",
-        "Each row names B and A: ours against the bare library, a quicker way against the plain one, or the app against "
-        "an empty page. The short line is the goal.",
+        "Each row names B and A: ours against the bare library, a quicker way against the plain one, or the app "
+        "against an empty page. The short line is the goal.",
     ),
 }
 
