@@ -47,10 +47,10 @@ def encoders(as_json: Json = False) -> None:
         say(f"{card.name:<12} {card.modality:<6} {card.family:<12} {card.parameters:>12,} parameters  {card.title}")
         say(f"{'':<12} {card.accuracy}" if card.accuracy else "")
     for row in CURATED.values():
-        at = row.revision[:12] if row.pinned else "not pinned"
         free = ", non-commercial" if row.non_commercial else ""
-        more = "" if row.known else "; its family is not declared yet"
-        say(f"{row.name}: {row.family}, {row.parameters:,} parameters, {row.answers}, {row.licence}{free}, {at}{more}")
+        more = "" if row.proven else "; safetensors not proven"
+        at = f"{row.licence}{free}, {row.revision[:12]}{more}"
+        say(f"{row.name}: {row.family}, {row.parameters:,} parameters, {row.answers}, {at}")
     for modality in ("text", "image", "video"):
         known = ", ".join(layout.family for layout in LAYOUTS.values() if layout.modality == modality)
         say(f"families of {modality} that a folder or hub id may be of: {known}")

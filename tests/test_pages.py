@@ -330,8 +330,8 @@ def test_a_hub_name_waits_for_a_word_a_folder_must_lie_under_a_root_and_markup_s
     picker = app.selectbox(key="r_encoder_text")
     options = " ".join(picker.options)
     assert "google-bert/bert-base-uncased · 109 M · 0.44 GB · a vector · apache-2.0" in options
-    assert "electra-small-discriminator" in options
-    assert "not pinned" in options
+    assert "qnli-electra-base" in options
+    assert "safetensors not proven" in options
     assert "mine · folder" in options
     app.selectbox(key="r_encoder_text").set_value("google-bert/bert-base-uncased").run()
     assert not app.error

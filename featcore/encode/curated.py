@@ -1,17 +1,15 @@
-"""Well-known checkpoints of the hub, each pinned to a commit where one is known.
+"""Well-known checkpoints of the hub, each pinned to a commit.
 
-A revision is a commit that public code names for that repository; where none was found it says "main" and the list
-says so. Parameters are those of the class that is loaded, computed from transformers' config classes; licences are as
-the models' cards state them, and the card on the hub decides.
+A revision is a commit that public code names for that repository. Where public code also names `model.safetensors` at
+that commit the row is proven; else the list says so, because a commit that holds pickled weights alone is refused.
+Parameters are those of the class that is loaded, computed from transformers' config classes; licences are as the
+models' cards state them, and the card on the hub decides.
 """
 
 from dataclasses import dataclass
 
-from featcore.encode.layouts import LAYOUTS
 from featcore.encode.towers import has_two
 from featcore.types import Modality
-
-UNPINNED = "main"
 
 
 @dataclass(frozen=True)
@@ -19,8 +17,9 @@ class Curated:
     """One checkpoint of the hub.
 
     Attributes:
-        revision: 40 hexadecimal digits, or "main" where no commit is known.
+        revision: 40 hexadecimal digits.
         parameters: of the loaded class; answers: what it answers with, in words.
+        proven: whether `model.safetensors` is known to be at the revision.
         modality: what it reads; family: `config.model_type`.
     """
 
@@ -31,19 +30,11 @@ class Curated:
     licence: str
     parameters: int
     answers: str
-
-    @property
-    def pinned(self) -> bool:
-        return self.revision != UNPINNED
+    proven: bool = True
 
     @property
     def non_commercial(self) -> bool:
         return "-nc" in self.licence
-
-    @property
-    def known(self) -> bool:
-        """Whether it is declared where this family's units stand."""
-        return self.family in LAYOUTS or self.towers
 
     @property
     def towers(self) -> bool:
@@ -76,9 +67,20 @@ CURATED: dict[str, Curated] = {
         ),
         (
             "papluca/xlm-roberta-base-language-detection",
-            *("xlm-roberta", "text", "9865598389ca9d95637462f743f683b51d75b87b", _MIT, 278_059_028, "20 languages"),
+            *(
+                "xlm-roberta",
+                "text",
+                "9865598389ca9d95637462f743f683b51d75b87b",
+                _MIT,
+                278_059_028,
+                "20 languages",
+                False,
+            ),
         ),
-        ("google/electra-small-discriminator", "electra", "text", UNPINNED, _APACHE, 13_483_008, _VECTOR),
+        (
+            *("cross-encoder/qnli-electra-base", "electra", "text", "c7dea87c98b2269a935686c31336e97e837cbbeb"),
+            *(_APACHE, 109_483_009, "1 score"),
+        ),
         (
             *("cross-encoder/nli-deberta-v3-small", "deberta-v2", "text", "fa2804872c3b4bd748f38c0185cc85775361e735"),
             *(_APACHE, 141_897_219, "3 classes"),
@@ -101,7 +103,7 @@ CURATED: dict[str, Curated] = {
         ),
         (
             *("Qwen/Qwen2.5-0.5B", "qwen2", "text", "060db6499f32faf8b98477b0a26969ef7d8b9987"),
-            *("see the card", 494_032_768, _NEXT),
+            *(_APACHE, 494_032_768, _NEXT),
         ),
         (
             *("google/vit-base-patch16-224", "vit", "image", "3f49326eb077187dfe1c2a2bb15fbd74e6ab91e3"),
@@ -109,9 +111,12 @@ CURATED: dict[str, Curated] = {
         ),
         (
             *("facebook/deit-base-distilled-patch16-224", "deit", "image", "155831199e645cc8ec9ace65a38ff782be6217e1"),
-            *(_APACHE, 87_338_192, _IMAGENET),
+            *(_APACHE, 87_338_192, _IMAGENET, False),
         ),
-        ("microsoft/beit-base-patch16-224", "beit", "image", UNPINNED, _APACHE, 86_530_984, _IMAGENET),
+        (
+            *("microsoft/beit-base-patch16-224-pt22k-ft22k", "beit", "image"),
+            *("9da301148150e37e533abef672062fa49f6bda4f", _APACHE, 102_557_713, "21,841 classes of ImageNet", False),
+        ),
         (
             *("facebook/dinov2-small", "dinov2", "image", "ed25f3a31f01632728cabb09d1542f84ab7b0056"),
             *(_APACHE, 22_056_576, _VECTOR),
@@ -124,7 +129,10 @@ CURATED: dict[str, Curated] = {
             *("facebook/dinov2-with-registers-base", "dinov2_with_registers", "image"),
             *("a1d738ccfa7ae170945f210395d99dde8adb1805", _APACHE, 86_583_552, _VECTOR),
         ),
-        ("microsoft/swin-tiny-patch4-window7-224", "swin", "image", UNPINNED, _APACHE, 28_288_354, _IMAGENET),
+        (
+            *("microsoft/swin-tiny-patch4-window7-224", "swin", "image", "d00d478bfaf1f417d34a1186673ad4b4be264c51"),
+            *(_APACHE, 28_288_354, _IMAGENET),
+        ),
         (
             *("google/siglip-base-patch16-224", "siglip", "image", "7fd15f0689c79d79e38b1c2e2e2370a7bf2761ed"),
             *(_APACHE, 92_884_224, _VECTOR),
@@ -137,18 +145,29 @@ CURATED: dict[str, Curated] = {
             *("microsoft/resnet-50", "resnet", "image", "34c2154c194f829b11125337b98c8f5f9965ff19"),
             *("see the card", 25_557_032, _IMAGENET),
         ),
-        ("facebook/convnext-tiny-224", "convnext", "image", UNPINNED, _APACHE, 28_589_128, _IMAGENET),
+        (
+            *("facebook/convnext-tiny-224", "convnext", "image", "6166b7613034066690a621d8bf25ffdf181a34f0"),
+            *(_APACHE, 28_589_128, _IMAGENET, False),
+        ),
         (
             "MCG-NJU/videomae-base-finetuned-kinetics",
             *("videomae", "video", "488eb9a0565f257b32866000305c8178965eb9f6", _NC, 86_534_800, "400 actions"),
         ),
         (
             *("google/vivit-b-16x2-kinetics400", "vivit", "video", "8a7171a57f79b9aaa58bc8d977c002a0ea0f0d42"),
-            *(_MIT, 88_954_000, "400 actions"),
+            *(_MIT, 88_954_000, "400 actions", False),
         ),
         (
             "facebook/timesformer-base-finetuned-k400",
-            *("timesformer", "video", "8aaf40ea7d3d282dcb0a5dea01a198320d15d6c0", _NC, 121_566_352, "400 actions"),
+            *(
+                "timesformer",
+                "video",
+                "8aaf40ea7d3d282dcb0a5dea01a198320d15d6c0",
+                _NC,
+                121_566_352,
+                "400 actions",
+                False,
+            ),
         ),
         (
             *("facebook/vjepa2-vitl-fpc16-256-ssv2", "vjepa2", "video", "4aa02df83918538fc21cfaf576382fa20e489a80"),

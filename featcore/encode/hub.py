@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from featcore.encode.curated import CURATED, UNPINNED
+from featcore.encode.curated import CURATED
 from featcore.errors import Cancelled, LimitError, LoadError
 from featcore.settings import settings
 
@@ -33,7 +33,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Repository and revision of 'org/model' or 'org/model@revision'; a curated name is pinned where a commit is known.
+    """Repository and revision of 'org/model' or 'org/model@revision'; a curated name has a commit of its own.
 
     Raises:
         LoadError: the name breaks the rule of Hugging Face for names.
@@ -48,7 +48,7 @@ def split_name(name: str) -> tuple[str, str]:
         raise LoadError(f"'{name}' is no name of the hub: {error} Write it as 'org/model'.") from error
     if repository.count("/") != 1 or not re.fullmatch(r"[\w.-]*", revision):
         raise LoadError(f"'{name}' is no name of the hub. Write it as 'org/model' or 'org/model@commit'.")
-    known = CURATED[repository].revision if repository in CURATED else UNPINNED
+    known = CURATED[repository].revision if repository in CURATED else "main"
     return repository, revision or known
 
 

@@ -93,7 +93,7 @@ def _offered(modality: Modality | None) -> dict[str, str]:
     found = {str(folder): f"{folder.name} · folder" for folder in folders()}
     if settings().hub_allowed:
         for row in CURATED.values():
-            for name in [part for part, reads in row.parts if row.known and modality in (None, reads)]:
+            for name in [part for part, reads in row.parts if modality in (None, reads)]:
                 about = [
                     f"{row.parameters / 1e6:.0f} M",
                     f"{4 * row.parameters / 1e9:.2f} GB",
@@ -101,7 +101,7 @@ def _offered(modality: Modality | None) -> dict[str, str]:
                     row.licence,
                 ]
                 about += ["non-commercial"] if row.non_commercial else []
-                about += [] if row.pinned else ["not pinned"]
+                about += [] if row.proven else ["safetensors not proven"]
                 found[name] = f"{name} · {' · '.join(about)}"
     return found
 

@@ -16,6 +16,7 @@ import pytest
 
 from featcore.encode import hub
 from featcore.encode.curated import CURATED
+from featcore.encode.layouts import LAYOUTS
 from featcore.errors import LoadError
 from tests import tiny
 
@@ -212,11 +213,12 @@ def test_a_name_that_breaks_the_rule_is_refused(name):
         hub.split_name(name)
 
 
-def test_the_curated_list_covers_the_families_and_says_what_is_not_pinned():
-    assert len(CURATED) >= 20
+def test_the_curated_list_covers_the_families_and_says_which_weights_are_not_proven():
+    assert sum(row.proven for row in CURATED.values()) >= 20
+    families = {family for family in LAYOUTS if not family.startswith(("torchvision", "clip_", "siglip_"))}
+    assert families - {row.family for row in CURATED.values()} == {"ernie", "regnet"}
     for name, row in CURATED.items():
         assert hub.split_name(name) == (name, row.revision)
-        assert row.revision == "main" or len(bytes.fromhex(row.revision)) == 20
+        assert len(bytes.fromhex(row.revision)) == 20
         assert row.parameters > 10**7
-    assert sum(not row.pinned for row in CURATED.values()) == 4
     assert {row.family for row in CURATED.values() if row.non_commercial} == {"videomae", "timesformer"}
