@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from transformers.models.videomae.modeling_videomae import get_sinusoid_encoding_table
 
 from featcore.errors import InputError, LoadError, UnknownName
 from featcore.inputs.motion import MOTIONS
@@ -22,6 +23,7 @@ from featcore.learn.negation import BAD, FRAMES, GOOD, contrasts
 from featcore.learn.pixel import Written
 from featcore.learn.recipe import DATA, Examples, normalised, one_hot
 from featcore.learn.text import natural
+from featcore.learn.video import turned
 
 ASSETS = Path(__file__).parents[2] / "assets" / "models"
 SHIPPED = [name for name in RECIPES if (ASSETS / name / "training.json").is_file()]
@@ -187,6 +189,24 @@ def test_half_the_first_video_filters_see_only_change():
     change = model.get_input_embeddings().projection(still.transpose(1, 2))[0, :48]
     bias = model.get_input_embeddings().projection.bias[:48, None, None, None]
     assert torch.allclose(change, bias.expand_as(change), atol=1e-4)
+
+
+def test_a_sinusoidal_position_is_turned_into_the_one_a_frame_away():
+    positions = get_sinusoid_encoding_table(128, 96)[0]
+    for k in (-16, 16):
+        moved = positions[32:96] @ turned(24, 96, k).T
+        assert torch.allclose(moved, positions[32 + k : 96 + k, :24], atol=1e-5)
+
+
+def test_heads_of_tubelets_one_frame_deep_begin_by_comparing_frames():
+    torch.manual_seed(0)
+    model = RECIPES["video-mini-t1"].model(None).eval()
+    model.set_attn_implementation("eager")
+    grey = torch.zeros(1, 8, 3, 32, 32)
+    first = model(grey, output_attentions=True).attentions[0][0]
+    for head, k in ((0, -16), (1, 16)):
+        at = first[head, 32:96].argmax(-1) - torch.arange(32, 96)
+        assert ((at - k).abs() <= 1).all(), at  # its neighbours share most of a position
 
 
 def test_some_tokens_are_hidden_while_training_and_never_the_special_ones(data):
