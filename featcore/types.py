@@ -490,7 +490,9 @@ class Randomisation:
     Attributes:
         stages: what was drawn anew, one name a step, each step keeping the ones before; the last is the whole model.
         similarity: Spearman correlation of |phi| with |phi| of each step; NaN where a map is constant.
-        other_class: the same with the map of another class on the untouched model; None with `why` where undefined.
+        other_class: Spearman correlation with the map of another class on the untouched model; None with `why` where
+            undefined.
+        signed: whether `other_class` compares phi itself, or |phi| of a method without signs.
         maps: phi of the untouched model, then of each step.
     """
 
@@ -498,6 +500,7 @@ class Randomisation:
     stages: tuple[str, ...]
     similarity: Float[np.ndarray, " l"]
     other_class: float | None
+    signed: bool
     why: str
     maps: Float[np.ndarray, "l1 n"]
     seed: int

@@ -85,9 +85,9 @@ def examples() -> dict[str, Any]:
         "Faithfulness": Faithfulness("occlusion", knobs, target, "mask", *judged, 2, 0, 4, 0.5, 3, 0.25, provenance),
         "Infidelity": Infidelity("occlusion", target, "mask", 0.5, 0.25, 2.0, 0.75, 64, 0, 65, 0.5),
         "Sensitivity": Sensitivity("occlusion", None, "the map is zero", 0.02, 0.02, 10, 0, 11, 0.5),
-        "Randomisation": Randomisation("saliency", ("head", "all"), shares, None, "one class", hidden[0], 0, 9, 1.5),
+        "Randomisation": Randomisation("saliency", ("a", "b"), shares, None, True, "one output", hidden[0], 0, 9, 1.5),
         "Redraws": Redraws(
-            Randomisation("saliency", ("all",), shares[:1], None, "one class", hidden[0], 0, 9, 1.5),
+            Randomisation("saliency", ("all",), shares[:1], None, True, "one class", hidden[0], 0, 9, 1.5),
             np.array([0.5, np.nan]), hidden, (0, 1), 10, 2.5,
         ),
         "Truth": Truth(np.array([1.0, 0.25]), truth, "more than half inside"),

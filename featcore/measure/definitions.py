@@ -104,7 +104,10 @@ DEFINITIONS: dict[str, Definition] = {
         "Other class",
         "RLOG",
         "lower",
-        "Spearman correlation of |phi| with that of the runner-up class; 1 is a map that does not depend on the class.",
+        "Spearman correlation of phi with that of the runner-up class, of |phi| for methods without signs; 1 is a map "
+        "that does not depend on the class, below 0 it turned round, as it should where what speaks for one class "
+        "speaks against the other: of two classes whose logits mirror each other a map with signs gives -1, and a "
+        "length of gradients 1, since it has no sign to turn.",
         "Sixt et al. 2020, arXiv:1912.09818",
     ),
     "seconds": Definition("Seconds", "s", "lower", "Wall time of the one call that made the map.", ""),

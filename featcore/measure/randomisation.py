@@ -89,7 +89,7 @@ def randomisation(
     **knobs: Any,
 ) -> Randomisation:
     """Spearman correlation of |phi| with |phi| of the model whose weights are drawn anew, cascading from the head down,
-    and with that of another class on the model as it is.
+    and that of phi with phi of another class on the model as it is: with its sign where the method gives one.
 
     Works on a private copy of the model; the encoder itself is only read. The target stays the class of the real model.
     Source: Adebayo et al. 2018, arXiv:1810.03292, cascading randomisation; another class: Sixt et al. 2020,
@@ -116,7 +116,8 @@ def randomisation(
         return found[-1].scores
 
     real = phi(encoder, goal)
-    elsewhere = None if other is None else _finite(alike(real, phi(encoder, other)))
+    # Logits of two classes nearly mirror each other: there sizes are the same, and only signs show that a map turned.
+    elsewhere = None if other is None else _finite(alike(real, phi(encoder, other), chosen.signed))
     maps = [real, *(phi(private, goal) for _, private in redrawn(encoder, seed))]
     progress(total * each, total * each)
     return Randomisation(
@@ -124,6 +125,7 @@ def randomisation(
         stages=tuple(names),
         similarity=np.array([alike(real, each) for each in maps[1:]]),
         other_class=elsewhere,
+        signed=chosen.signed,
         why=why or ("" if elsewhere is not None else _CONSTANT),
         maps=np.stack(maps),
         seed=seed,
@@ -135,14 +137,14 @@ def randomisation(
 _CONSTANT = "One of the two maps is constant, so there is no order to compare."
 
 
-def alike(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> float:
-    """Spearman correlation of the sizes of two maps; NaN where one of them is constant."""
+def alike(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"], signed: bool = False) -> float:
+    """Spearman correlation of the sizes of two maps, or of the maps themselves; NaN where one of them is constant."""
     from scipy.stats import spearmanr
 
-    sizes = np.abs(one), np.abs(other)
-    if any(np.ptp(size) <= 1e-12 * size.max(initial=0.0) for size in sizes):
+    maps = (one, other) if signed else (np.abs(one), np.abs(other))
+    if any(np.ptp(each) <= 1e-12 * np.abs(each).max(initial=0.0) for each in maps):
         return float("nan")
-    return float(spearmanr(*sizes).statistic)
+    return float(spearmanr(*maps).statistic)
 
 
 def _finite(value: float) -> float | None:

@@ -58,7 +58,7 @@ def test_a_number_that_shifted_maps_get_stands_in_brackets_and_an_undefined_one_
 
 def test_a_cascade_begins_with_the_map_itself():
     found = Randomisation(
-        "m", ("head", "encoder.layer.0"), np.array([0.9, np.nan]), None, "", np.zeros((3, 4)), 0, 1, 0.1
+        "m", ("head", "encoder.layer.0"), np.array([0.9, np.nan]), None, True, "", np.zeros((3, 4)), 0, 1, 0.1
     )
     one = Redraws(found, np.array([np.nan, np.nan]), np.zeros((3, 4)), (0, 1), 1, 0.1)
     fell = replace(found, similarity=np.array([0.2, -0.1]))

@@ -9,6 +9,7 @@ import torch
 import featcore as fc
 from featcore.encode.redrawn import private_copy
 from featcore.errors import Cancelled, NotDefined
+from featcore.measure.definitions import DEFINITIONS
 from featcore.measure.faithfulness import max_sensitivity, randomisation, redraws
 from featcore.measure.randomisation import alike
 from tests.encode.test_private import sha
@@ -157,6 +158,55 @@ def test_maps_that_rank_nothing_have_no_likeness(blind):
     assert "constant" in found.why
     assert np.isnan(alike(np.zeros(4), np.arange(4.0)))
     assert alike(np.array([1.0, -2, 3]), np.array([-10.0, 20, 30])) == pytest.approx(1)
+
+
+# --- another class ---------------------------------------------------------------------------------------------------
+
+
+def with_runner_up(case, factor):
+    """A BERT whose runner-up's logit is `factor` times that of its first class; the third is far below both."""
+    private = private_copy(case.encoder)
+    weight, bias = private.model.classifier.weight, private.model.classifier.bias
+    with torch.no_grad():
+        weight[1], bias[1], weight[2], bias[2] = factor * weight[0], factor * bias[0], 0.0, -1e3
+    return private, case.sample
+
+
+SIGNED = {"input_x_gradient": {}, "integrated_gradients": {"steps": 4}, "occlusion": {}}
+
+
+def test_of_two_classes_that_mirror_each_other_a_signed_map_turns_round_and_a_length_stays(cases):
+    private, sample = with_runner_up(cases("bert"), -0.5)
+    for method, few in SIGNED.items():
+        found = randomisation(private, sample, method, 0, **few)
+        assert found.signed
+        assert found.other_class == pytest.approx(-1)
+    length = randomisation(private, sample, "saliency", 0)
+    assert not length.signed
+    assert length.other_class == pytest.approx(1)
+
+
+def test_a_map_that_does_not_depend_on_the_class_has_its_order_for_the_other_with_signs_or_without(cases):
+    private, sample = with_runner_up(cases("bert"), 0.5)
+    for method, few in (SIGNED | {"saliency": {}}).items():
+        assert randomisation(private, sample, method, 0, **few).other_class == pytest.approx(1)
+
+
+def test_maps_of_the_two_classes_of_text_mini_turn_round():
+    encoder = fc.load("text-mini")
+    assert len(encoder.card.labels) == 2
+    sample = encoder.prepare(fc.read_text("A clever, quiet film, but far too long."))
+    for method, few in SIGNED.items():
+        found = randomisation(encoder, sample, method, **few)
+        assert -1 <= found.other_class < -0.8
+    assert "below 0" in DEFINITIONS["other_class"].sentence
+
+
+def test_signs_count_only_where_they_are_asked_for():
+    one, turned, other = np.array([1.0, -2, 3]), np.array([-10.0, 20, -30]), np.array([3.0, 1, 2])
+    assert (alike(one, turned), alike(one, turned, signed=True)) == pytest.approx((1, -1))
+    assert alike(one, other, signed=True) == pytest.approx(0.5), "ranks 2 1 3 and 3 1 2 differ by 1, 0 and 1"
+    assert np.isnan(alike(np.full(3, -2.0), one, signed=True))
 
 
 # --- shaken inputs ----------------------------------------------------------------------------------------------------
