@@ -64,3 +64,15 @@ def test_no_method_at_all_leaves_the_floors():
     assert not app.error
     assert judged(app).index[0] == "Centre floor"
     assert "Choose at least one method to compare" in texts(app)
+
+
+def test_agreement_is_readable_without_hovering_with_its_null_and_chance_and_attention_first():
+    app = open_page(PAGE, u_methods=["occlusion", "saliency", "attention_rollout"], u_maps=5)
+    assert not app.exception
+    table = next(each.value for each in app.dataframe if "By chance" in each.value.columns)
+    assert len(table) == 4 * 3 / 2
+    assert (table["Pair of"][:2] == "attention with attribution").all()
+    assert table["Shifted, 95 %"].str.fullmatch(r"-?\d\.\d\d to -?\d\.\d\d").all()
+    assert ((table["By chance"] > 0) & (table["By chance"] < 0.5)).all()
+    assert table["rho"].abs().max() <= 1
+    assert "Low agreement is the normal case" in texts(app)

@@ -93,6 +93,7 @@ def write_verdicts(record: dict[str, Any]) -> None:
     say("* best, and clear of the centre and of all random maps. Numbers of one map are exact; these are drawn:")
     for one in maps:
         _write_drawn(one)
+    _write_agreement(record["agreement"])
     _write_reasons(record)
     where = record["provenance"]
     say(f"on {where.device}, {where.dtype}, {where.threads} threads; `featcore trust --definitions` says what each is")
@@ -117,6 +118,43 @@ def _write_drawn(one: dict[str, Any]) -> None:
         said.append(f"randomisation {gate['verdict']}, {reach} over {gate['draws']} draws")
     if said:
         say(f"  {one['name']}: {'; '.join(said)}")
+
+
+def _write_agreement(agreement: dict[str, Any]) -> None:
+    """A row a pair: how alike both maps are, what they get when one lies elsewhere, and what chance gives."""
+    from featcore.compare.agreement import FEWEST_SHIFTS
+    from featcore.trust.agreements import ATTENTION
+
+    pairs = agreement["pairs"]
+    if not pairs:
+        return
+    wide, top = max(len(_pair(one)) for one in pairs) + 1, pairs[0]["top"]
+    say(f"Agreement of every two maps: Spearman correlation, and |A & B| / |A | B| of their {top} strongest units")
+    for kind in dict.fromkeys((ATTENTION, *sorted(one["kind"] for one in pairs))):
+        rows = [one for one in pairs if one["kind"] == kind]
+        if rows:
+            heads = f"{'rho':>6}  {'shifted, 95 %':>14} {'as far':>7} {'overlap':>8} {'chance':>7}"
+            say(f"{kind or 'others':<{wide}}{heads}")
+        for one in rows:
+            say(f"{_pair(one):<{wide}}{_agreeing(one)}")
+    say("* outside of what the same maps get shifted; as far: share of all places that lie as far from 0, or further")
+    if any(one["rho"] is not None and one["clear"] is None for one in pairs):
+        say(f"With fewer than {FEWEST_SHIFTS} shifts nobody can tell agreement from accident, so none is marked.")
+    say(agreement["normal"])
+
+
+def _pair(one: dict[str, Any]) -> str:
+    return f"  {one['one']}, {one['other']}"
+
+
+def _agreeing(one: dict[str, Any]) -> str:
+    """The numbers of a pair in columns, or why it has none."""
+    if one["rho"] is None:
+        return f"{'-':>6}  {one['why']}"
+    null = "-" if one["null"] is None else f"{one['null'][0]:.2f} to {one['null'][1]:.2f}"
+    share = "-" if one["share"] is None else f"{one['share']:.1%}"
+    mark = "*" if one["clear"] else " "
+    return f"{one['rho']:>6.2f}{mark} {null:>14} {share:>7} {one['overlap']:>8.2f} {one['by_chance']:>7.2f}"
 
 
 def _write_reasons(record: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from featcore.explain.floor import FLOORS
 from featcore.measure.definitions import DEFINITIONS
 from featcore.measure.faithfulness import judge, max_sensitivity, passes_of, redraws
 from featcore.measure.infidelity import Falls, falls, foretold
+from featcore.trust.agreements import agreement_record
 from featcore.trust.statistics import RESAMPLES, Interval, mean_interval
 from featcore.types import Attribution, Faithfulness, Infidelity, Redraws, Sample, Sensitivity
 
@@ -267,6 +268,7 @@ def record(found: Verdicts, encoder: Encoder, sample: Sample) -> dict[str, Any]:
         "maps": [_of_map(found, name, one) for name, one in found.judged.items()],
         "random": _of_chance(found),
         "best": {name: found.leader(name) for name in MARKED},
+        "agreement": agreement_record({name: one.map for name, one in found.judged.items()}),
         "failed": found.failed,
         "definitions": {name: vars(each) for name, each in DEFINITIONS.items()},
         "provenance": first.faithful.provenance,

@@ -1,5 +1,6 @@
 """What pages share; the only helpers that know Streamlit. Pages write `from pages import ui`."""
 
+from pages.ui.agreeing import show_agreement
 from pages.ui.cached import drawn, encoded, explained, read_source, timed
 from pages.ui.choose import pick_comparison, pick_encoder, pick_input, pick_kind, pick_preset, pick_target
 from pages.ui.heads import head_statistics, show_gaze, show_heads, show_map
@@ -27,7 +28,6 @@ from pages.ui.trust import (
     check_methods,
     judged_all,
     pick_judging,
-    show_agreement,
     show_checks,
     show_judged_curves,
     show_judging,

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from featcore.compare.agreement import NORMAL, agreement
 from featcore.explain import METHODS
 from featcore.explain.floor import FLOORS
 from featcore.keys import digest
@@ -252,46 +251,6 @@ def show_judged_curves(prefix: str, found: Verdicts) -> None:
     figure(
         picture, f"{prefix}_curves", "deletion-insertion", caption="A good map rises early above and falls early below."
     )
-
-
-def show_agreement(prefix: str, found: Verdicts) -> None:
-    """Spearman correlation of every two maps, with what shifted maps get."""
-    from featcore import draw
-
-    st.subheader("Do the methods agree?", help="Spearman correlation of the scores of every two maps.")
-    maps = {one.title: one.map for one in found.judged.values()}
-    if len(maps) < 2:
-        st.info("Choose at least one method to compare.")
-        return
-    names, each = list(maps), list(maps.values())
-    pairs = {
-        (row, column): agreement(each[0].units, each[row].scores, each[column].scores)
-        for row in range(len(each))
-        for column in range(row)
-    }
-    picture = drawn(
-        draw.agreements,
-        names,
-        {pair: one.rho for pair, one in pairs.items()},
-        {pair: _hover(one) for pair, one in pairs.items()},
-        {pair: one.clear for pair, one in pairs.items()},
-    )
-    few = any(one.rho is not None and one.clear is None for one in pairs.values())
-    about = "In brackets: no more than the same maps get when one of them is shifted over the input"
-    about += ", or too few units to tell." if few else "."
-    figure(picture, f"{prefix}_agreement", "agreement", caption=f"{about} {NORMAL}")
-
-
-def _hover(one: Any) -> str:
-    """The pair in lines; only numbers and our own words."""
-    if one.rho is None:
-        return one.why
-    null = (
-        "no shifts" if one.low is None else f"shifted: {one.low:.2f} to {one.high:.2f} in 95 %, {len(one.null)} shifts"
-    )
-    share = "" if one.share is None else f"<br>as far from 0: {one.share:.1%} of all places"
-    overlap = f"<br>top {one.top}: overlap {one.overlap:.2f}, by chance {one.by_chance:.2f}"
-    return f"rho {one.rho:.2f}<br>{null}{share}{overlap}"
 
 
 def show_checks(prefix: str, found: Verdicts) -> None:

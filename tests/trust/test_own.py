@@ -110,6 +110,21 @@ def test_the_terminal_gives_a_row_a_map_with_every_column_and_says_what_is_drawn
     assert "no RLOG for attention_rollout, centre: This method explains no output" in said
 
 
+def test_the_terminal_gives_the_agreement_of_every_two_maps_as_a_table_and_for_programs(cases):
+    words = ("-e", cases("bert").folder, "--text", "not bad at all", "-m", "saliency", "-m", "attention_rollout")
+    said = call(*words, "--maps", 2, "--no-checks")
+    found = json.loads(call(*words, "--maps", 2, "--no-checks", "--json"))["agreement"]
+    pair = next(one for one in found["pairs"] if one["kind"] == "attention with attribution")
+    assert (len(found["pairs"]), pair["one"], pair["other"]) == (3, "saliency", "attention_rollout")
+    lines = said.splitlines()
+    row = lines[next(at for at, line in enumerate(lines) if line.startswith("attention with attribution")) + 1]
+    low, high = pair["null"]
+    numbers = f"{pair['rho']:.2f} {low:.2f} to {high:.2f} {pair['share']:.1%} {pair['overlap']:.2f}"
+    assert row.split() == f"saliency, attention_rollout {numbers} {pair['by_chance']:.2f}".split()
+    assert "Low agreement is the normal case" in said
+    assert "nobody can tell agreement from accident" in said, "a few tokens have too few shifts"
+
+
 def test_checks_can_be_left_out_and_pictures_and_clips_are_judged(cases, tmp_path):
     picture = tmp_path / "a.png"
     Image.fromarray(tiny.clip().frames[0]).save(picture)
