@@ -5,7 +5,7 @@ d width, k classes, t y x frames rows columns, c colour, b batch. Scores are raw
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import comb
 from typing import Any, Literal
@@ -580,8 +580,9 @@ class Latency:
     """Raw wall times of one stage; percentiles exist only where the number of samples allows them.
 
     Attributes:
-        stage: read, cut, transfer, encode, attention, or attribution:<method>; with " (device clock)" behind it the
-            time by the clock of a GPU, which leaves out what the host did meanwhile.
+        stage: read, cut, transfer, encode, attention, attribution:<method>, or total, which is all of them but
+            attention as one call; with " (device clock)" behind it the time by the clock of a GPU, which leaves out
+            what the host did meanwhile.
         samples_s: seconds of each timed call, in run order, after `warmup` untimed calls.
         first_s: the first (cold) call of this measurement, in seconds.
         stopped: why timing ended: "precise", "stable", "budget" or "count" (see `measure.timer.Timing`).
@@ -607,11 +608,6 @@ class Latency:
     @property
     def p50_s(self) -> float | None:
         return self.percentile_s(50)
-
-    def per_unit(self) -> "Latency":
-        """The same measurement for one unit of the input: every time divided by the number of units."""
-        n = max(self.units, 1)
-        return replace(self, samples_s=self.samples_s / n, first_s=self.first_s / n, units=1)
 
 
 @dataclass(frozen=True)

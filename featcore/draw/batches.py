@@ -14,6 +14,7 @@ from featcore.draw.sweep import (
     NEAR_BEST,
     Record,
     Series,
+    attention_of,
     columns,
     knee,
     known,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from featcore.draw.picture import Picture
 
 _INPUT = ("tokens", "frames", "height", "width")
+_PASSES = (None, "scaling", "batch", "variants", "attribution")
+"""Suites that time plain passes, under the stage "forward"."""
 REFUSED = "memory"
 """`stop_reason` of a size that did not fit into memory: a record without samples."""
 
@@ -128,14 +131,14 @@ def _mark_refused(figure: "Picture", one: Series, colour: str, batch: float, top
 
 
 def tradeoff(records: Iterable[Record], height: int = 430) -> "Picture":
-    """Latency of one call against throughput: a point a batch, number format and kind of attention.
+    """Latency of one call against throughput: a point a batch, number format, kind of attention and compiler.
 
     The grey line of an encoder joins its Pareto set: points that no other of the same encoder, input and machine beats
     in one of both without losing in the other.
     """
     import plotly.graph_objects as go
 
-    found = [record for record in records if _is_pass(record)]
+    found = _chosen(record for record in records if _is_pass(record))
     figure = canvas(height, 8, 12, 8, 96)
     if not found:
         return finish(figure, "Nothing has been measured of which latency and throughput are both known.", {})
@@ -210,15 +213,37 @@ def tradeoff(records: Iterable[Record], height: int = 430) -> "Picture":
 
 
 def _is_pass(record: Record) -> bool:
-    """Whether it is the time of plain passes of one input, alone or in a batch, at its own size."""
-    plain = part(record, "stage") in ("forward", "total") and record.get("axis") in (None, "batch")
-    return plain and bool(np.isfinite(median_s(record))) and known(record, "batch") is not None
+    """Whether it is the time of plain passes of one input, alone or in a batch, at its own size.
+
+    Pairs of goals are of something else also where they are called "total", so they are left out.
+    """
+    plain = part(record, "stage") == "forward" and record.get("suite") in _PASSES
+    return plain and record.get("axis") in (None, "batch") and _timed(record)
+
+
+def _timed(record: Record) -> bool:
+    return bool(np.isfinite(median_s(record))) and known(record, "batch") is not None
+
+
+def _chosen(records: Iterable[Record]) -> list[Record]:
+    """One record of each pass: several suites measure the same, and the youngest that was not disturbed counts."""
+    same: dict[tuple, Record] = {}
+    for record in sorted(records, key=lambda r: (not r.get("disturbed"), part(r, "time_utc"))):
+        names = ("model_id", "machine", "origin", "weights")
+        key = (*(part(record, name) for name in names), *(known(record, size) for size in (*_INPUT, "batch")))
+        same[*key, _variant(record)] = record
+    return list(same.values())
 
 
 def _variant(record: Record) -> str:
-    """Number format and kind of attention."""
-    attention = part(record, "attn_impl")
-    return ", ".join(filter(None, (part(record, "dtype"), f"{attention} attention" if attention else "")))
+    """Number format, kind of attention where there is any, and the compiler where one joined the operators."""
+    attention, compiler = attention_of(record), part(record, "compiled")
+    words = (
+        part(record, "dtype"),
+        f"{attention} attention" if attention else "",
+        "" if compiler in ("", "none") else f"compiled by {compiler}",
+    )
+    return ", ".join(filter(None, words))
 
 
 def _encoders(records: Sequence[Record]) -> list[str]:

@@ -1,6 +1,7 @@
-"""Latencies become figures: stages of several encoders on one axis, one run in order, percentiles."""
+"""Latencies become a waterfall: stages of several encoders on one axis, each where the one before it ended."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import nan
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,11 @@ from featcore.types import Latency, median_interval
 if TYPE_CHECKING:
     from featcore.draw.picture import Picture
 
-MOST_DOTS = 300  # samples drawn of one stage; the median uses all of them
+TOTAL = "total"
+"""The stages in a row as one call: a mark to hold their sum against, and no step of its own."""
+BESIDE = "attention"
+"""Instead of "encode": it begins where that does, and the next stage does not wait for it."""
+_CLOCK = " (device clock)"
 
 
 def named(latencies: Mapping[str, Sequence[Latency]] | Sequence[Sequence[Latency]]) -> dict[str, list[Latency]]:
@@ -32,7 +37,7 @@ def named(latencies: Mapping[str, Sequence[Latency]] | Sequence[Sequence[Latency
 
 def spell_stage(stage: str) -> str:
     """'attribution:integrated_gradients' becomes 'integrated gradients'."""
-    return stage.split(":", 1)[-1].replace("_", " ")
+    return "end to end" if stage == TOTAL else stage.split(":", 1)[-1].replace("_", " ")
 
 
 def conditions(latency: Latency) -> str:
@@ -41,7 +46,7 @@ def conditions(latency: Latency) -> str:
     lines = [
         f"n = {len(latency.samples_s)} after {latency.warmup} warm-up calls, stopped by {escape(latency.stopped)}",
         f"{escape(p.device)} · {escape(p.dtype)} · {p.threads} thread{'' if p.threads == 1 else 's'}"
-        + (f" · {escape(p.attention)} attention" if p.attention else ""),
+        + (f" · {escape(p.attention)} attention" if p.attention not in ("", "none") else ""),
         f"{latency.units} units in the input",
     ]
     if latency.disturbed:
@@ -59,139 +64,196 @@ def ms(seconds: float) -> str:
     return f"{number(1000 * seconds)} ms"
 
 
-def rows_of(latencies: Mapping[str, Sequence[Latency]]) -> Iterator[dict[str, Any]]:
-    """One record a stage and encoder, for tables."""
-    for name, each in latencies.items():
-        for latency in each:
-            samples = np.asarray(latency.samples_s, float)
-            interval = median_interval(samples)
-            p50 = latency.p50_s
-            yield {
-                "encoder": name,
-                "stage": latency.stage,
-                "median_ms": None if p50 is None else 1000 * p50,
-                "median_low_ms": None if interval is None else 1000 * interval[0],
-                "median_high_ms": None if interval is None else 1000 * interval[1],
-                "first_ms": 1000 * latency.first_s,
-                "n": len(samples),
-                "warmup": latency.warmup,
-                "stopped": latency.stopped,
-                "units": latency.units,
-                "device": latency.provenance.device,
-                "dtype": latency.provenance.dtype,
-                "attention": latency.provenance.attention,
-                "threads": latency.provenance.threads,
-                "disturbed": latency.disturbed,
-            }
+@dataclass(frozen=True)
+class Step:
+    """One bar: a stage of one encoder, in the unit that is drawn.
+
+    Attributes:
+        begins: where the stages before it end, by their medians; None where one of those is not known.
+        middle, low, high: the median and its 95 % interval; not a number with too few samples.
+        first: the first (cold) call.
+        adds: whether it is part of the sum.
+    """
+
+    encoder: str
+    latency: Latency
+    begins: float | None
+    middle: float
+    low: float
+    high: float
+    first: float
+    adds: bool
+
+    @property
+    def ends(self) -> float:
+        return nan if self.begins is None else self.begins + self.middle
+
+
+def steps(encoder: str, latencies: Sequence[Latency], per_unit: bool = False) -> list[Step]:
+    """Stages one behind the other, in ms or in microseconds a unit; what runs end to end stands last."""
+    found: list[Step] = []
+    at: float | None = 0.0
+    begun: dict[str, float | None] = {}
+    for latency in sorted(latencies, key=lambda each: each.stage.removesuffix(_CLOCK) == TOTAL):
+        scale = 1e6 / max(latency.units, 1) if per_unit else 1e3
+        p50, interval = latency.p50_s, median_interval(np.asarray(latency.samples_s, float))
+        middle = nan if p50 is None else scale * p50
+        low, high = (nan, nan) if interval is None else (scale * interval[0], scale * interval[1])
+        adds = latency.stage not in (TOTAL, BESIDE) and not latency.stage.endswith(_CLOCK)
+        whole = latency.stage.removesuffix(_CLOCK)
+        begins = 0.0 if whole == TOTAL else begun.setdefault("encode" if whole == BESIDE else whole, at)
+        found.append(Step(encoder, latency, begins, middle, low, high, scale * latency.first_s, adds))
+        if adds:
+            at = None if at is None or np.isnan(middle) else at + middle
+    return found
+
+
+def added(found: Sequence[Step]) -> float:
+    """The sum of the medians of one encoder's stages; not a number where one is not known."""
+    return float(sum(step.middle for step in found if step.adds))
 
 
 def stages(
-    latencies: Mapping[str, Sequence[Latency]] | Sequence[Sequence[Latency]], log: bool = False, cold: bool = True
+    latencies: Mapping[str, Sequence[Latency]] | Sequence[Sequence[Latency]], per_unit: bool = False
 ) -> "Picture":
-    """Median latency by stage, encoders side by side on one axis, with every sample as a dot.
+    """A waterfall: each stage begins where the one before it ended, by their medians; encoders share the axis.
 
-    The whisker is the 95 % interval of the median, from 6 samples on; the diamond is the first (cold) call; hatching
-    marks stages measured while the machine was busy.
+    The whisker is the 95 % interval of the median, from 6 samples on. A hollow bar is no part of the sum: attention in
+    full, which begins where "encode" does and replaces it, a device's own clock, and the measured call from end to end.
+    Hatching marks stages measured while the machine was busy.
 
     Args:
-        log: logarithmic axis, for stages of very different size.
-        cold: draw the cold calls, which may be far out.
+        per_unit: microseconds a token or fragment instead of milliseconds a call.
     """
     import plotly.graph_objects as go
 
-    encoders = named(latencies)
-    order = list(dict.fromkeys(latency.stage for each in encoders.values() for latency in each))
-    share = 0.8 / max(len(encoders), 1)
-    figure = canvas(max(len(order), 1) * (18 + 24 * max(len(encoders), 1)) + 120, 8, 16, 8, 100)
-    for i, (name, each) in enumerate(encoders.items()):
-        colour, group = CATEGORIES[i % len(CATEGORIES)], f"encoder {i}"
-        place = [order.index(latency.stage) - 0.4 + share * (i + 0.5) for latency in each]
-        whiskers = [median_interval(np.asarray(latency.samples_s, float)) for latency in each]
-        middle = [latency.p50_s for latency in each]
-        edges = [(nan, nan) if w is None else (1000 * w[0], 1000 * w[1]) for w in whiskers]
-        said = [
-            f"<b>{escape(name)}</b> · {escape(spell_stage(latency.stage))}<br>"
-            + ("fewer than 5 samples, no median" if m is None else f"median {ms(m)}")
-            + (f", 95 % interval {ms(w[0])} to {ms(w[1])}" if m is not None and w else "")
-            + f"<br>first call {ms(latency.first_s)}<br>{conditions(latency)}"
-            for latency, m, w in zip(each, middle, whiskers, strict=True)
-        ]
-        figure.add_trace(
-            go.Bar(
-                orientation="h",
-                name=escape(name),
-                legendgroup=group,
-                x=[None if m is None else 1000 * m for m in middle],
-                y=place,
-                width=share * 0.86,
-                marker={
-                    "color": faded(colour),
-                    "line": {"color": colour, "width": 1},
-                    "pattern": {
-                        "shape": ["/" if latency.disturbed else "" for latency in each],
-                        "fgcolor": colour,
-                        "fillmode": "overlay",
-                        "size": 7,
-                        "solidity": 0.35,
-                    },
+    encoders = {name: steps(name, each, per_unit) for name, each in named(latencies).items()}
+    listed = [step for found in encoders.values() for step in found]
+    unit = "µs a unit" if per_unit else "ms"
+    figure = canvas(max(len(listed), 1) * 23 + 10 * len(encoders) + 100, 8, 16, 8, 96)
+    place, places = 0.0, []
+    for i, (name, found) in enumerate(encoders.items()):
+        colour, rows = CATEGORIES[i % len(CATEGORIES)], [place + row for row in range(len(found))]
+        middle = [None if np.isnan(step.ends) else step.middle for step in found]
+        bar = go.Bar(orientation="h", name=escape(name), legendgroup=name, x=middle, y=rows, width=0.74)
+        bar.update(
+            base=[0.0 if step.begins is None else step.begins for step in found],
+            marker={
+                "color": [faded(colour) if step.adds else "rgba(0,0,0,0)" for step in found],
+                "line": {"color": colour, "width": [1 if step.adds else 1.5 for step in found]},
+                "pattern": {
+                    "shape": ["/" if step.latency.disturbed else "" for step in found],
+                    "fgcolor": colour,
+                    "fillmode": "overlay",
+                    "size": 7,
+                    "solidity": 0.35,
                 },
-                error_x=whisker([nan if m is None else 1000 * m for m in middle], edges, colour),
-                customdata=[[name, latency.stage] for latency in each],
-                hovertext=said,
-                hovertemplate="%{hovertext}<extra></extra>",
-            )
+            },
+            error_x=whisker([step.middle for step in found], [(step.low, step.high) for step in found], colour),
+            customdata=[[name, step.latency.stage] for step in found],
+            hovertext=[_said(step, unit, found) for step in found],
+            hovertemplate="%{hovertext}<extra></extra>",
         )
-        xs, ys, notes = dots(each, place, share)
-        raw = go.Scatter(x=xs, y=ys, mode="markers", legendgroup=group, showlegend=False, hovertext=notes)
-        raw.update(marker={"color": colour, "size": 4, "opacity": 0.55}, hovertemplate="%{hovertext}<extra></extra>")
-        figure.add_trace(raw)
-        if cold:
-            first = go.Scatter(x=[1000 * latency.first_s for latency in each], y=place, mode="markers")
-            first.update(
-                legendgroup=group,
-                showlegend=False,
-                marker={"symbol": "diamond-open", "size": 9, "color": colour, "line": {"width": 1.5}},
-                hovertext=[
-                    f"<b>{escape(name)}</b> · {escape(spell_stage(e.stage))}<br>first call {ms(e.first_s)}"
-                    for e in each
-                ],
-                hovertemplate="%{hovertext}<extra></extra>",
-            )
-            figure.add_trace(first)
-    title = "ms a call<br>" + "bar median · whisker 95 % · dot call" + (" · ◇ first" if cold else "")
+        words = go.Scatter(mode="text", legendgroup=name, showlegend=False, hoverinfo="skip", y=rows, cliponaxis=False)
+        words.update(
+            x=[_end(step) for step in found],
+            text=[f" {_number(step, unit, found)}" for step in found],
+            textposition="middle right",
+        )
+        figure.add_traces([bar, words])
+        places += rows
+        place += len(found) + 0.45  # encoders stand a little apart
+    ends = [_end(step) for step in listed]
     figure.update_layout(
         barmode="overlay",
-        xaxis=ruled(title=titled(title, 12), type="log" if log else "linear", rangemode="tozero")
-        | ({"dtick": 1, "minor": {"ticks": ""}} if log else {"nticks": 7}),
+        xaxis=ruled(
+            title=titled(f"{'µs a token or fragment' if per_unit else 'ms'}, from the start<br>whisker 95 %", 12),
+            range=[0, 1.3 * max(ends, default=1.0)],  # numbers stand behind the bars
+            nticks=7,
+        ),
         yaxis=ruled(
             tickmode="array",
-            tickvals=list(range(len(order))),
-            ticktext=[escape(shorten(spell_stage(stage), 22)).replace(" ", "<br>") for stage in order],
-            range=[len(order) - 0.5, -0.5],
+            tickvals=places,
+            ticktext=[_tick(step) for step in listed],
+            range=[place - 0.8, -0.7],
             showgrid=False,
             ticklabelstandoff=6,
         ),
         showlegend=len(encoders) > 1,
         legend=legend_below(),
     )
-    records = list(rows_of(encoders))
-    text = "Median latency: " + "; ".join(
-        f"{r['encoder']} {spell_stage(r['stage'])} "
-        + ("not enough samples" if r["median_ms"] is None else f"{number(r['median_ms'])} ms")
-        for r in records
+    told = "; ".join(f"{name} {_summary(found, unit)}" for name, found in encoders.items() if found)
+    return finish(figure, f"Stages one behind the other, by their medians: {told or 'none'}.", _table(listed, per_unit))
+
+
+def _tick(step: Step) -> str:
+    words = escape(shorten(spell_stage(step.latency.stage), 24))
+    return f"<b>{words}</b>" if step.latency.stage == TOTAL else words
+
+
+def _end(step: Step) -> float:
+    """Where the number of a step stands: behind its bar and its whisker."""
+    return float(np.nan_to_num((step.begins or 0.0) + max(np.nan_to_num(step.middle), np.nan_to_num(step.high))))
+
+
+def _number(step: Step, unit: str, found: Sequence[Step]) -> str:
+    if np.isnan(step.middle):
+        return "fewer than 5 samples"
+    words = f"{number(step.middle)} {unit.split()[0]}"
+    whole = added(found)
+    return f"{words}, sum {number(whole)}" if step.latency.stage == TOTAL and np.isfinite(whole) else words
+
+
+def _said(step: Step, unit: str, found: Sequence[Step]) -> str:
+    """Hover text of one step."""
+    middle = "fewer than 5 samples, no median" if np.isnan(step.middle) else f"median {number(step.middle)} {unit}"
+    sure = "" if np.isnan(step.low) else f", 95 % interval {number(step.low)} to {number(step.high)}"
+    lines = [f"<b>{escape(step.encoder)}</b> · {escape(spell_stage(step.latency.stage))}", middle + sure]
+    if step.latency.stage == TOTAL:
+        lines.append(f"the stages as one call; their medians add up to {number(added(found))} {unit}")
+    elif step.latency.stage == BESIDE:
+        lines.append("instead of encode: every map is kept. Not in the sum")
+    lines += [f"first (cold) call {number(step.first)} {unit}", conditions(step.latency)]
+    return "<br>".join(lines)
+
+
+def _summary(found: Sequence[Step], unit: str) -> str:
+    said = ", ".join(
+        f"{spell_stage(step.latency.stage)} "
+        + ("not enough samples" if np.isnan(step.middle) else f"{number(step.middle)} {unit}")
+        for step in found
     )
-    return finish(figure, text + ".", {key: [r[key] for r in records] for key in (records[0] if records else {})})
+    whole = added(found)
+    return said + ("" if np.isnan(whole) else f", the sum {number(whole)} {unit}")
 
 
-def dots(each: Sequence[Latency], place: Sequence[float], share: float) -> tuple[list, list, list]:
-    """Samples in ms, spread over the height of their bar in run order, with hover texts."""
-    xs: list[float] = []
-    ys: list[float] = []
-    notes: list[str] = []
-    for latency, y in zip(each, place, strict=True):
-        n = len(latency.samples_s)
-        for i in np.unique(np.linspace(0, n - 1, min(n, MOST_DOTS)).astype(int)) if n else []:
-            xs.append(round(1000 * float(latency.samples_s[i]), 5))
-            ys.append(round(y + share * 0.6 * ((i + 0.5) / n - 0.5), 4))
-            notes.append(f"call {i + 1} of {n}: {ms(float(latency.samples_s[i]))}")
-    return xs, ys, notes
+def _table(listed: Sequence[Step], per_unit: bool) -> dict[str, list[Any]]:
+    """One row a stage and encoder; times carry their unit in the name of their column."""
+    end = "us_per_unit" if per_unit else "ms"
+    rows = [
+        {
+            "encoder": step.encoder,
+            "stage": step.latency.stage,
+            f"begins_{end}": step.begins,
+            f"median_{end}": _or_none(step.middle),
+            f"median_low_{end}": _or_none(step.low),
+            f"median_high_{end}": _or_none(step.high),
+            f"first_{end}": step.first,
+            "in_sum": step.adds,
+            "n": len(step.latency.samples_s),
+            "warmup": step.latency.warmup,
+            "stopped": step.latency.stopped,
+            "units": step.latency.units,
+            "device": step.latency.provenance.device,
+            "dtype": step.latency.provenance.dtype,
+            "attention": step.latency.provenance.attention,
+            "threads": step.latency.provenance.threads,
+            "disturbed": step.latency.disturbed,
+        }
+        for step in listed
+    ]
+    return {key: [row[key] for row in rows] for key in (rows[0] if rows else {})}
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else value

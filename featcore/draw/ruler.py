@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 
 from featcore.draw.meta import escape, number, ruled, titled, whisker
 from featcore.draw.scale import CATEGORIES
-from featcore.draw.sweep import PARTS, Record, Series, distinct, machine, median_s, part
+from featcore.draw.sweep import PARTS, Record, Series, attention_of, distinct, machine, median_s, part
 from featcore.types import median_interval
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def told(record: Record) -> str:
             escape(word)
             for word in (
                 part(record, "dtype"),
-                f"{part(record, 'attn_impl')} attention" if part(record, "attn_impl") else "",
+                f"{attention_of(record)} attention" if attention_of(record) else "",
                 "random weights" if part(record, "weights") == "random" else "",
                 machine(record),
             )

@@ -129,6 +129,12 @@ def part(record: Record, name: str) -> str:
     return "" if found is None else shorten(str(found), MOST_CHARACTERS)
 
 
+def attention_of(record: Record) -> str:
+    """The kind of attention of a pass, "" where there is none: a convolutional network keeps maps of no bytes."""
+    kind = part(record, "attn_impl")
+    return "" if kind in ("no", "none") or record.get("attention_bytes") == 0 else kind
+
+
 def series(records: Iterable[Record], axis: str, least: int = 2) -> list[Series]:
     """The lines that a set of records holds along an axis: records of one run, equal in all but that axis.
 

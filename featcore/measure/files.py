@@ -1,6 +1,7 @@
 """Files of records are read, line by line, from any machine and from strangers; knows no model library."""
 
 import gzip
+import io
 import json
 import zlib
 from collections.abc import Iterator
@@ -50,12 +51,15 @@ def read(*paths: Path) -> list[Record]:
 def received(raw: bytes, name: str) -> list[Record]:
     """Records of a file from a stranger: few, small and flat, or refused in words.
 
-    Texts are cut to `MOST_CHARACTERS`; a field that is neither a plain value nor a list of plain values is dropped.
-    Whoever shows a text of them escapes it.
+    A file whose name ends in .gz is unpacked, no further than a plain file may be large. Texts are cut to
+    `MOST_CHARACTERS`; a field that is neither a plain value nor a list of plain values is dropped. Whoever shows a text
+    of them escapes it.
 
     Raises:
         LimitError: too large a file, too many lines, fields or samples. InputError: a line that is no record.
     """
+    if name.endswith(".gz"):
+        raw = _unpacked(raw, name)
     if len(raw) > MOST_BYTES:
         raise LimitError(f"'{name}' has {len(raw):,} bytes, more than {MOST_BYTES:,}. Split it or leave records out.")
     try:
@@ -70,6 +74,15 @@ def received(raw: bytes, name: str) -> list[Record]:
     if not found:
         raise InputError(f"'{name}' holds no record. `featcore bench scaling --save records.jsonl` writes such a file.")
     return found
+
+
+def _unpacked(raw: bytes, name: str) -> bytes:
+    """What is packed in it, one byte beyond the limit at most."""
+    try:
+        with gzip.open(io.BytesIO(raw)) as file:
+            return file.read(MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"'{name}' cannot be unpacked: {error}. Give a file of JSON lines, or one by gzip.") from error
 
 
 def lines(text: str) -> Iterator[tuple[int, str]]:

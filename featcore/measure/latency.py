@@ -13,12 +13,12 @@ from featcore.encode.device import device_lock, synchronise
 from featcore.errors import NotDefined
 from featcore.explain.base import METHODS, Progress, resolve_target, silent
 from featcore.measure.quiet import watch
-from featcore.measure.records import DEVICE_CLOCK
+from featcore.measure.staged import DEVICE_CLOCK
 from featcore.measure.stream import stopwatch
 from featcore.measure.timer import timed
 from featcore.types import Latency, Sample, Source
 
-DEFAULT = ("read", "cut", "transfer", "encode", "attention")
+DEFAULT = ("read", "cut", "transfer", "encode", "attention", "total")
 MOST = 300
 """Samples of a stage at most; 299 are what a p99 needs."""
 TELL_S = 0.05
@@ -38,7 +38,8 @@ def latency(
 
     read: decode the file again. cut: tokenize or fragment. transfer: host to device. encode: one forward pass with
     fused attention, hidden states copied to the host. attention: the same with eager attention, all maps copied to
-    the host. attribution:<method>: the whole explanation with the method's default knobs, its target known.
+    the host. attribution:<method>: the whole explanation with the method's default knobs, its target known. total: all
+    of these but attention, as far as they can be measured here, in a row as one call, to hold their sum against.
     A stage that cannot be measured here is left out; `left_out` says why. Where the device has a clock of its own
     (CUDA), each stage is followed by the same calls by that clock.
 
@@ -75,6 +76,7 @@ def one_by_one(
     sample = encoder.prepare(source)
     calls = _calls(encoder, source, sample, methods, reread)
     wanted = [s for s in DEFAULT if s in stages and s not in missing] + [f"attribution:{m}" for m in methods]
+    wanted.sort(key=lambda stage: stage == "total")
     for index, stage in enumerate(wanted):
         call, attention = calls[stage]
         tell = StageProgress(progress, index, len(wanted))
@@ -117,11 +119,20 @@ def _calls(
 
     there = replace(sample, tensors=encoder.tensors(sample))
     target = resolve_target(encoder, there, None) if methods else None
+
+    def total() -> None:
+        again = encoder.prepare(source if reread is None else reread())
+        moved = replace(again, tensors=encoder.tensors(again))
+        encoder.encode(moved, attention=False)
+        for name in methods:
+            explain(encoder, moved, name, target)
+
     calls: dict[str, tuple[Callable[[], Any], str]] = {
         "cut": (lambda: encoder.prepare(source), "none"),
         "transfer": (lambda: encoder.tensors(sample), "none"),
         "encode": (lambda: encoder.encode(there, attention=False), "sdpa"),
         "attention": (lambda: encoder.encode(there, attention=True), "eager"),
+        "total": (total, "sdpa"),
     }
     if reread is not None:
         calls["read"] = (reread, "none")

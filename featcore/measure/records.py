@@ -22,15 +22,13 @@ import numpy as np
 from featcore.encode.base import Encoder
 from featcore.measure.files import NEEDED, SCHEMA, Record, read
 from featcore.measure.pairs import ORDER, Paired
+from featcore.measure.staged import DEVICE_CLOCK
 from featcore.measure.timer import Timing
 from featcore.settings import ROOT
 from featcore.types import SAMPLES_NEEDED, Latency, median_interval
 
 __all__ = ["NEEDED", "SCHEMA", "Record", "of_encoder", "of_latency", "of_pair", "of_size", "of_timing", "of_work"]
 __all__ += ["read", "write"]
-
-DEVICE_CLOCK = " (device clock)"
-"""Behind the name of a stage: its time by the device's own clock, apart from what a person waits for."""
 
 
 def new_run() -> str:

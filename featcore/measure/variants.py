@@ -72,7 +72,7 @@ def variants(encoders: Sequence[Encoder], budget_s: float, progress: Progress = 
         flop, source = work(baseline)
         yield (
             first
-            | {"dtype": BASELINE.dtype, "attn_impl": BASELINE.attention}
+            | {"dtype": BASELINE.dtype, "attn_impl": encoder.provenance(BASELINE.attention).attention}
             | records.of_work(flop, source, first["p50_s"])
         )
         yield (

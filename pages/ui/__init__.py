@@ -10,6 +10,7 @@ from pages.ui.pairs import show_pairs
 from pages.ui.pane import Pane
 from pages.ui.scaling import pick_sweep, show_scaling
 from pages.ui.shared import (
+    STAGES_HELP,
     row,
     show_attention,
     show_attributions,
@@ -22,7 +23,7 @@ from pages.ui.shared import (
 )
 from pages.ui.show import escape, figure, friendly_errors, notes, provenance
 from pages.ui.similarity import pick_pair, say_how_to_get_two_towers, show_pair
-from pages.ui.timing import pick_stage, pick_timing, timed_all
+from pages.ui.timing import download_all, download_one, pick_stage, pick_timing, timed_all
 from pages.ui.training import show_run, start_run
 from pages.ui.trust import (
     check_methods,

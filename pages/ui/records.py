@@ -38,15 +38,16 @@ def own_records(prefix: str) -> list[Record]:
     return [record | {"origin": "measured here"} for run in runs for record in run.records()]
 
 
-def uploaded_records(prefix: str) -> list[Record]:
+def uploaded_records(prefix: str, suite: str = "scaling") -> list[Record]:
     """Records of another machine from files of this session; each file once, refused in words."""
     files = st.file_uploader(
         f"JSON lines, up to {MOST_BYTES // 1_000_000} MB a file",
-        type=["jsonl"],
+        type=["jsonl", "jsonl.gz"],
         accept_multiple_files=True,
         max_upload_size=max(MOST_BYTES // 1_000_000, 1),
         key=f"{prefix}_upload",
-        help="`featcore bench scaling --save records.jsonl` writes such a file there. It stays in your session.",
+        help=f"`featcore bench {suite} --save records.jsonl` writes such a file there, a smaller one with .gz behind "
+        "its name. It stays in your session.",
     )
     kept: dict[str, list[Record] | str] = st.session_state.setdefault(f"{prefix}_received", {})
     found: list[Record] = []
@@ -113,9 +114,9 @@ def show_progress(prefix: str, run: Measuring) -> None:
 
 
 def download(prefix: str, records: Sequence[Record]) -> None:
-    """All records of the page as JSON lines."""
+    """Records as JSON lines, every sample in them."""
     st.download_button(
-        f"Download {len(records)} records",
+        f"Download {plural(len(records), 'record')}",
         data=lambda: to_lines(records),
         file_name="tessera-records.jsonl",
         mime="application/jsonl",

@@ -152,8 +152,8 @@ def _show_batch(prefix: str, records: list[Record]) -> None:
     with right:
         st.subheader(
             "Waiting against throughput",
-            help="Each point is a batch, number format and kind of attention; the grey line joins those that no other "
-            "beats in both.",
+            help="Each point is a batch, number format, kind of attention and compiler; the grey line joins those that "
+            "no other beats in both.",
         )
         _picture(drawn(draw.tradeoff, records), f"{prefix}_tradeoff", "latency-throughput")
 

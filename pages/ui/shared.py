@@ -12,6 +12,11 @@ from pages.ui.choose import pick_head, pick_layer, pick_scale
 from pages.ui.pane import Pane
 from pages.ui.show import escape, figure, friendly_errors, plural, provenance
 
+STAGES_HELP = (
+    "Median wall time after warm-up; each stage begins where the one before it ended. Hollow bars are not in the sum: "
+    "attention in full replaces encode, and end to end is all stages measured as one call."
+)
+
 
 def row(title: str, about: str, panes: list[Pane], step: Callable[[Pane], None], border: bool = False) -> None:
     """One step of every pane side by side; what goes wrong on one side stays on that side."""
@@ -59,7 +64,7 @@ def show_attributions(panes: list[Pane]) -> None:
 
 def show_costs(panes: list[Pane]) -> None:
     """Latency by stage of both sides on one axis, shipped or measured here."""
-    st.subheader("What it costs", help="Wall time by stage after warm-up; the first, cold call stands apart.")
+    st.subheader("What it costs", help=STAGES_HELP)
     ready = [pane for pane in panes if pane.encoding is not None]
     if not ready:
         return
@@ -73,11 +78,11 @@ def show_costs(panes: list[Pane]) -> None:
 
 
 def show_stages(times: dict[str, list[Latency]], key: str, per_unit: bool = False) -> None:
-    """Stages of several encoders on one axis, with the conditions of every number."""
+    """Stages of several encoders one behind the other on one axis, with the conditions of every number."""
     from featcore import draw
 
-    shown = {name: [one.per_unit() for one in each] for name, each in times.items()} if per_unit else times
-    figure(drawn(draw.stages, shown), key, "latency-by-stage")
+    name = "latency-by-stage-per-unit" if per_unit else "latency-by-stage"
+    figure(drawn(draw.stages, times, per_unit=per_unit), key, name)
     for name, latencies in times.items():
         fewest = min(len(one.samples_s) for one in latencies)
         main = next((one for one in latencies if one.stage == "encode"), latencies[0])

@@ -69,21 +69,44 @@ def test_the_interval_of_the_median_is_the_sign_tests():
     assert median_interval(np.arange(5.0)) is None
 
 
-def test_stages_show_medians_samples_and_cold_calls():
+def test_each_stage_begins_where_the_one_before_it_ended():
+    # Medians of n samples: 10 + 0.05 (n - 1) ms.
+    found = [latency("read", 11), latency("encode", 21), latency("attention", 41), latency("attribution:ig", 31)]
+    figure = draw.stages({"a": [latency("total", 51), *found]})
+    (bars,) = (trace for trace in figure.data if trace.type == "bar")
+    assert list(bars.base) == pytest.approx([0, 10.5, 10.5, 21.5, 0]), "attention stands beside encode"
+    assert list(bars.x) == pytest.approx([10.5, 11, 12, 11.5, 12.5])
+    assert list(figure.data[1].text)[-1] == " 12.5 ms, sum 33"
+    assert figure.layout.yaxis.ticktext[-1] == "<b>end to end</b>"
+    assert figure.table["stage"] == ["read", "encode", "attention", "attribution:ig", "total"]
+    assert figure.table["in_sum"] == [True, True, False, True, False]
+
+
+def test_stages_say_their_conditions_and_what_too_few_samples_cannot_tell():
     each = {
         "<b>a</b>": [latency("cut"), latency("attribution:occlusion", disturbed="load <5>")],
-        "b": [latency("cut", 3)],
+        "b": [latency("cut", 3), latency("encode")],
     }
-    figure = draw.stages(each, log=True)
+    figure = draw.stages(each)
     bars = [trace for trace in figure.data if trace.type == "bar"]
     assert bars[0].x[0] == pytest.approx(1000 * np.median(latency().samples_s))
-    assert bars[1].x[0] is None
+    assert list(bars[1].x) == [None, None], "where the second begins is not known"
     assert list(bars[0].marker.pattern.shape) == ["", "/"]
     assert "load &lt;5&gt;" in bars[0].hovertext[1]
     assert "float32" in bars[0].hovertext[0]
-    assert sum(trace.marker.symbol == "diamond-open" for trace in figure.data if trace.type == "scatter") == 2
-    assert "ms" in figure.layout.xaxis.title.text
-    assert figure.table["n"] == [20, 20, 3]
+    assert "first (cold) call 50 ms" in bars[0].hovertext[0]
+    assert figure.table["n"] == [20, 20, 3, 20]
+
+
+def test_a_view_per_unit_is_in_microseconds_and_keeps_the_number_of_units():
+    plain, each = draw.stages({"a": [latency()]}), draw.stages({"a": [latency()]}, per_unit=True)
+    assert "µs a token or fragment" in each.layout.xaxis.title.text
+    assert "ms" not in each.layout.xaxis.title.text
+    assert each.table["units"] == plain.table["units"] == [16]
+    assert each.table["median_us_per_unit"][0] == pytest.approx(1000 * plain.table["median_ms"][0] / 16)
+    assert "median_ms" not in each.table
+    assert "µs a unit" in each.data[0].hovertext[0]
+    assert each.data[1].text[0].endswith(" µs")
 
 
 def test_stages_without_names_take_the_encoder_of_their_provenance():
@@ -99,11 +122,34 @@ def test_the_trace_is_in_run_order():
 
 
 def test_percentiles_without_enough_samples_say_what_they_need():
-    bar = draw.percentiles([latency(n=30)]).data[0]
-    assert bar.text[1].endswith("ms")
-    assert bar.text[2] == "needs n ≥ 59, has 30"
+    figure = draw.percentiles([latency(n=30)])
+    bar, words = figure.data[2], figure.data[4].text
+    assert words[1].endswith("ms")
+    assert words[2] == " needs n ≥ 59, has 30"
     assert bar.x[2] == 0
-    assert draw.percentiles([latency(n=30)]).table["ms"][2] is None
+    assert figure.table["ms"][2] is None
+
+
+def test_percentiles_show_the_interval_of_the_median_single_calls_the_fastest_and_the_first():
+    figure = draw.percentiles([latency(n=10)])  # 10.0 to 10.9 ms; the interval is the 2nd to the 9th
+    dots, tick, bar, _, words = figure.data
+    assert list(dots.x) == pytest.approx([10 + 0.1 * i for i in range(10)])
+    assert len(set(dots.y)) == 10
+    assert max(abs(y) for y in dots.y) < 0.5, "dots stay in their row"
+    assert list(tick.x) == [10]
+    assert bar.x[0] - bar.error_x.arrayminus[0] == pytest.approx(10.1)
+    assert bar.x[0] + bar.error_x.array[0] == pytest.approx(10.8)
+    assert not any(bar.error_x.array[1:]), "the interval is the median's"
+    assert figure.layout.xaxis.range[1] < 50, "a first call far out is cut off and says so"
+    assert words.text[-1] == " 50 ms →"
+    assert figure.table["what"] == ["p50", "p90", "p95", "p99", "fastest", "first call"]
+    assert (figure.table["low_ms"][0], figure.table["high_ms"][0]) == pytest.approx((10.1, 10.8))
+
+
+def test_percentiles_of_many_samples_stay_small():
+    figure = draw.percentiles([latency(n=5000)])
+    assert len(figure.data[0].x) == 120
+    assert len(figure.to_json(validate=False)) < 20_000
 
 
 def test_a_ladder_names_every_step_with_its_accuracy_and_interval():

@@ -111,16 +111,58 @@ def test_the_pareto_set_of_points_made_by_hand():
     assert pareto(np.array([1.0, 1.0]), np.array([5.0, 5.0])) == [0], "of two equal points one"
 
 
+def forward(median_s, **fields):
+    return record(median_s, **{"stage": "forward", **fields})
+
+
 def test_the_tradeoff_marks_its_pareto_points():
-    records = [record(0.01, batch=1), record(0.04, batch=8), record(0.05, batch=8, dtype="bfloat16")]
-    longer = record(0.001, batch=64, tokens=9, axis="tokens")
-    another = record(0.001, batch=64, stage="attribution:ig")
-    table = draw.tradeoff([*records, longer, another]).table
+    records = [forward(0.01, batch=1), forward(0.04, batch=8), forward(0.05, batch=8, dtype="bfloat16")]
+    longer = forward(0.001, batch=64, tokens=9, axis="tokens")
+    another = forward(0.001, batch=64, stage="attribution:ig")
+    goal = forward(0.001, batch=64, stage="total", suite="goals", variant="end to end")
+    table = draw.tradeoff([*records, longer, another, goal]).table
     assert dict(zip(table["median_s"], table["pareto"], strict=True)) == pytest.approx({0.01: 1, 0.04: 1, 0.05: 0})
 
 
+def test_of_one_pass_in_several_suites_the_youngest_quiet_record_is_the_point():
+    days = [f"2026-01-0{day}" for day in (1, 2, 3)]
+    records = [forward(0.01 * (i + 1), time_utc=day, disturbed=i == 2) for i, day in enumerate(days)]
+    assert draw.tradeoff(records).table["median_s"] == pytest.approx([0.02])
+    assert len(draw.tradeoff([*records, records[0] | {"origin": "measured here"}]).table["batch"]) == 2
+
+
+def test_a_point_names_its_compiler_and_no_attention_where_there_is_none():
+    records = [forward(0.01, compiled="none"), forward(0.009, compiled="inductor")]
+    records += [forward(0.02, model_id=name, **none) for name, none in NO_ATTENTION.items()]
+    assert draw.tradeoff(records).table["variant"] == [
+        "float32, sdpa attention",
+        "float32, sdpa attention, compiled by inductor",
+        *["float32"] * len(NO_ATTENTION),
+    ]
+
+
+NO_ATTENTION = {"a": {"attn_impl": "no"}, "b": {"attn_impl": "none"}, "c": {"attn_impl": "sdpa", "attention_bytes": 0}}
+
+
+def test_the_shipped_tradeoff_holds_plain_passes_alone():
+    from featcore.measure.files import read
+    from featcore.settings import settings
+
+    shipped = [one for path in (settings().assets / "records").glob("*.jsonl*") for one in read(path)]
+    table = draw.tradeoff(shipped).table
+    points = list(zip(table["encoder"], table["variant"], table["batch"], table["machine"], strict=True))
+    assert len(points) == len(set(points)), "one point a batch and variant"
+    assert set(table["encoder"]) <= {"conv-mini", "image-mini", "text-mini", "video-mini", "pixel-mini", "text-mini-b"}
+    assert not [variant for name, variant, *_ in points if name == "conv-mini" and "attention" in variant]
+    times = {
+        float(np.median(one["samples_s"])) for one in shipped if one["stage"] == "forward" and len(one["samples_s"])
+    }
+    assert set(table["median_s"]) <= times, "no attribution and nothing end to end"
+    assert {"float32, sdpa attention, compiled by inductor", "int8, sdpa attention"} <= set(table["variant"])
+
+
 def test_every_mark_has_a_disturbed_one():
-    many = [record(0.01 * (i + 1), batch=1, dtype=f"format {i}", disturbed=True) for i in range(8)]
+    many = [forward(0.01 * (i + 1), batch=1, dtype=f"format {i}", disturbed=True) for i in range(8)]
     assert len(draw.tradeoff(many).table["encoder"]) == 8
     machines = [each for i in range(8) for each in quadratic(cpu_model=f"chip {i}", disturbed=True)]
     assert len(set(draw.exponents(machines).table["line"])) == 8
@@ -182,7 +224,7 @@ def test_what_is_missing_is_said_in_words_and_hostile_fields_count_as_unknown():
         assert not figure.data
         assert len(figure.alt) > 20
     assert not draw.forest(bad).data
-    assert not draw.tradeoff([record(1e-3, batch=None)]).data
+    assert not draw.tradeoff([forward(1e-3, batch=None)]).data
 
 
 def ratio(name="b / a", verdict="slower", low=1.1, high=1.3, **fields):

@@ -24,7 +24,7 @@ def test_every_modality_has_the_same_stages(cases: Callable[[str], Any], name: s
         case.encoder, case.source, methods=["saliency", "random"], budget_s=QUICK, reread=lambda: case.source
     )
     stages = [one.stage for one in found]
-    assert stages == ["read", "cut", "encode", "attention", "attribution:saliency", "attribution:random"]
+    assert stages == ["read", "cut", "encode", "attention", "attribution:saliency", "attribution:random", "total"]
     kinds = {one.stage: one.provenance.attention for one in found}
     assert [kinds[stage] for stage in stages[:5]] == ["none", "none", "sdpa", "eager", "sdpa"]
     for one in found:

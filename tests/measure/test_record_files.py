@@ -1,5 +1,6 @@
 """Files of records from strangers are small, flat and finite afterwards, or refused in words."""
 
+import gzip
 import json
 
 import pytest
@@ -61,6 +62,19 @@ def test_limits_are_told_with_their_number(monkeypatch):
     monkeypatch.setattr(files, "MOST_SAMPLES", 1)
     with pytest.raises(LimitError, match="samples_s has 2 entries"):
         files.received(raw(GOOD), "x")
+
+
+def test_a_packed_file_is_unpacked_no_further_than_a_plain_one_may_be_large(monkeypatch):
+    plain = raw(GOOD) + b"\n"
+    assert (
+        files.received(gzip.compress(plain) + gzip.compress(plain), "x.jsonl.gz") == [*files.received(plain, "x")] * 2
+    )
+    monkeypatch.setattr(files, "MOST_BYTES", 1000)
+    with pytest.raises(LimitError, match="1,001 bytes, more than 1,000"):
+        files.received(gzip.compress(b" " * 10_000_000), "x.jsonl.gz")
+    for broken in (b"no gzip", gzip.compress(plain)[:-9]):
+        with pytest.raises(InputError, match="cannot be unpacked"):
+            files.received(broken, "x.jsonl.gz")
 
 
 def test_reading_records_needs_no_model_library():
