@@ -544,6 +544,16 @@ def _pickled_adapter(folder: Path) -> None:
     (folder / "adapter_model.bin").write_bytes(pickle.dumps(_Trap()))
 
 
+def _strange_mask(folder: Path) -> None:
+    """The mask token stands 40 places behind the end of the table."""
+    stated = json.loads((folder / "tokenizer.json").read_text())
+    number = len(stated["model"]["vocab"]) + 40
+    stated["model"]["vocab"]["[MASK]"] = number
+    for sign in stated["added_tokens"]:
+        sign["id"] = number if sign["content"] == "[MASK]" else sign["id"]
+    (folder / "tokenizer.json").write_text(json.dumps(stated))
+
+
 def _without_classifier(folder: Path) -> None:
     from safetensors.torch import load_file, save_file
 
@@ -660,6 +670,36 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], tuple[str, ...]]] = {
         ("6x2000x2000", "2x1x1", "12,000,000", "at most 32,768"),
     ),
     "a width within a list": ("resnet", _edit_config(hidden_sizes=[8, 2**41]), ("a size of 2,199,023,255,552",)),
+    "a processor of vast pictures": (
+        "vit",
+        lambda folder: save_processor(folder, "vit", (200_000, 200_000)),
+        ("200000x200000 (size)", "at most 50,000,000", "FEATCORE_MAX_PIXELS", "true sizes"),
+    ),
+    "a processor that crops vast pictures": (
+        "dinov2",
+        lambda folder: crop_processor(folder, "dinov2", (24, 32), 300_000),
+        ("300000x300000 (size)", "at most 50,000,000", "true sizes"),
+    ),
+    "a processor that pads to vast pictures": (
+        "vit",
+        lambda folder: save_processor(folder, "vit", (24, 24), do_center_crop=True, crop_size=300_000),
+        ("300000x300000 (crop_size)", "at most 50,000,000", "true sizes"),
+    ),
+    "a processor that keeps little": (
+        "convnext",
+        lambda folder: save_processor(folder, "convnext", (24, 24), crop_pct=1e-6),
+        ("24000000x24000000 (size)", "at most 50,000,000", "true sizes"),
+    ),
+    "a processor that keeps nothing": (
+        "convnext",
+        lambda folder: save_processor(folder, "convnext", (24, 24), crop_pct=0),
+        ("crop_pct", "above 0", "true sizes"),
+    ),
+    "a mask without a row": (
+        "bert",
+        _strange_mask,
+        ("mask token '[MASK]' the number 130", "knows 90 tokens", "resize_token_embeddings"),
+    ),
     "a config of many bytes": (
         "bert",
         lambda folder: edit_config(folder, filling="x" * 20_000_000),
