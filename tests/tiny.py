@@ -515,6 +515,45 @@ def _edit_config(**changes: Any) -> Callable[[Path], None]:
     return lambda folder: edit_config(folder, **changes)
 
 
+def _other_weights(folder: Path) -> None:
+    """A second file of weights, which the config names."""
+    import shutil
+
+    shutil.copy(folder / "model.safetensors", folder / "other.safetensors")
+    edit_config(folder, transformers_weights="other.safetensors")
+
+
+def _adapter(folder: Path) -> None:
+    """Low-rank changes of the queries that peft would add to the weights."""
+    import torch
+    from safetensors.torch import save_file
+
+    stated = {"peft_type": "LORA", "task_type": "SEQ_CLS", "base_model_name_or_path": "x", "r": 2, "lora_alpha": 64}
+    stated |= {"target_modules": ["query"], "inference_mode": True}
+    (folder / "adapter_config.json").write_text(json.dumps(stated))
+    begin = "base_model.model.bert.encoder.layer.0.attention.self.query.lora_"
+    weights = {f"{begin}A.weight": torch.ones(2, 32), f"{begin}B.weight": torch.ones(32, 2)}
+    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+
+
+def _pickled_adapter(folder: Path) -> None:
+    import pickle
+
+    _adapter(folder)
+    (folder / "adapter_model.safetensors").unlink()
+    (folder / "adapter_model.bin").write_bytes(pickle.dumps(_Trap()))
+
+
+def _strange_mask(folder: Path) -> None:
+    """The mask token stands 40 places behind the end of the table."""
+    stated = json.loads((folder / "tokenizer.json").read_text())
+    number = len(stated["model"]["vocab"]) + 40
+    stated["model"]["vocab"]["[MASK]"] = number
+    for sign in stated["added_tokens"]:
+        sign["id"] = number if sign["content"] == "[MASK]" else sign["id"]
+    (folder / "tokenizer.json").write_text(json.dumps(stated))
+
+
 def _without_classifier(folder: Path) -> None:
     from safetensors.torch import load_file, save_file
 
@@ -571,7 +610,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], tuple[str, ...]]] = {
     "a size that is a word": ("bert", _edit_config(hidden_size="many"), ("do not load", "hidden_size")),
     "no positions": ("bert", _edit_config(max_position_embeddings=-3), ("reads -3", "at least 1", "true sizes")),
     "a vast picture": ("vit", _edit_config(image_size=10**6), ("1000000x1000000", "at most", "true sizes")),
-    "no patch": ("vit", _edit_config(patch_size=0), ("do not load", "modulo by zero")),
+    "no patch": ("vit", _edit_config(patch_size=0), ("a fragment is 1x0x0", "at least 1", "true sizes")),
     "labels are a list": ("bert", _edit_config(id2label=[1, 2]), ("config.json", "family cannot use")),
     "a vast crop": (
         "convnext",
@@ -580,6 +619,93 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], tuple[str, ...]]] = {
     ),
     "tokens without characters": ("bert", _without_offsets, ("ByT5Tokenizer", "which characters", "tokenizer.json")),
     "no image size": ("vit", _edit_config(image_size=None), ("image_size", "config.json")),
+    "weights of another name": (
+        "bert",
+        _other_weights,
+        ("transformers_weights: 'other.safetensors'", "Only model.safetensors is checked", "take the name out"),
+    ),
+    "an adapter": ("bert", _adapter, ("adapter_config.json", "change the weights", "model.merge_and_unload()")),
+    "an adapter that runs code": ("bert", _pickled_adapter, ("adapter_config.json", "merge_and_unload")),
+    "quantised weights": (
+        "bert",
+        _edit_config(quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True}),
+        ("quantised", "'bitsandbytes'", "not supported, because", "plain checkpoint"),
+    ),
+    "attention from elsewhere": (
+        "bert",
+        _edit_config(attn_implementation="evil/kernel"),
+        ("'evil/kernel'", "eager, sdpa", "Take the name out"),
+    ),
+    "attention of a tower from elsewhere": (
+        "siglip_vision_model",
+        _edit_config(vision_config={"attn_implementation": "evil/kernel"}),
+        ("vision_config.attn_implementation", "'evil/kernel'", "eager, sdpa"),
+    ),
+    "vast depths": (
+        "swin",
+        _edit_config(depths=[2, 2, 10**7]),
+        ("asks for 10,000,004 layers (depths)", "tensors", "true sizes"),
+    ),
+    "a vast depth of stages": ("resnet", _edit_config(depths=[1, 10**7]), ("10,000,001 layers (depths)", "true sizes")),
+    "a vast number of stages": ("convnext", _edit_config(depths=[0] * 10**5), ("100,000 layers", "true sizes")),
+    "a vast predictor": (
+        "vjepa2",
+        _edit_config(pred_num_hidden_layers=10**7),
+        ("10,000,000 layers (pred_num_hidden_layers)", "true sizes"),
+    ),
+    "a vast pooler": ("vjepa2", _edit_config(num_pooler_layers=10**7), ("10,000,000 layers (num_pooler_layers)",)),
+    "a vast tower": (
+        "siglip_vision_model",
+        _edit_config(vision_config={"num_hidden_layers": 10**7}),
+        ("10,000,000 layers (vision_config.num_hidden_layers)", "true sizes"),
+    ),
+    "vastly many labels": (
+        "bert",
+        _edit_config(num_labels=3_000_000, id2label=None, label2id=None),
+        ("3,000,000 labels (num_labels)", "at most 90 rows", "true sizes"),
+    ),
+    "vastly many fragments": (
+        "videomae",
+        _edit_config(image_size=2000, patch_size=1),
+        ("6x2000x2000", "2x1x1", "12,000,000", "at most 32,768"),
+    ),
+    "a width within a list": ("resnet", _edit_config(hidden_sizes=[8, 2**41]), ("a size of 2,199,023,255,552",)),
+    "a processor of vast pictures": (
+        "vit",
+        lambda folder: save_processor(folder, "vit", (200_000, 200_000)),
+        ("200000x200000 (size)", "at most 50,000,000", "FEATCORE_MAX_PIXELS", "true sizes"),
+    ),
+    "a processor that crops vast pictures": (
+        "dinov2",
+        lambda folder: crop_processor(folder, "dinov2", (24, 32), 300_000),
+        ("300000x300000 (size)", "at most 50,000,000", "true sizes"),
+    ),
+    "a processor that pads to vast pictures": (
+        "vit",
+        lambda folder: save_processor(folder, "vit", (24, 24), do_center_crop=True, crop_size=300_000),
+        ("300000x300000 (crop_size)", "at most 50,000,000", "true sizes"),
+    ),
+    "a processor that keeps little": (
+        "convnext",
+        lambda folder: save_processor(folder, "convnext", (24, 24), crop_pct=1e-6),
+        ("24000000x24000000 (size)", "at most 50,000,000", "true sizes"),
+    ),
+    "a processor that keeps nothing": (
+        "convnext",
+        lambda folder: save_processor(folder, "convnext", (24, 24), crop_pct=0),
+        ("crop_pct", "above 0", "true sizes"),
+    ),
+    "a mask without a row": (
+        "bert",
+        _strange_mask,
+        ("mask token '[MASK]' the number 130", "knows 90 tokens", "resize_token_embeddings"),
+    ),
+    "a config of many bytes": (
+        "bert",
+        lambda folder: edit_config(folder, filling="x" * 20_000_000),
+        ("config.json", "at most 20,000,000"),
+    ),
+    "a config of many brackets": ("bert", _write("config.json", "[" * 10**6), ("config.json", "JSON")),
 }
 
 

@@ -7,8 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from featcore.encode.header import count_parameters, inside, shapes
 from featcore.encode.layouts import layout_of
 from featcore.encode.names import Asked, parse
+from featcore.encode.stated import check_config, check_input, object_of, read_json, refuse_foreign
 from featcore.encode.towers import has_two, of_tower, weights_of
 from featcore.errors import LoadError, UnknownName
 from featcore.keys import file_digest
@@ -26,17 +28,6 @@ _CLASSIFIERS = (
     "ImageClassificationWithTeacher",  # DeiT: the mean of two classifiers
 )
 _SPEAKERS = ("ForCausalLM", "LMHeadModel")  # the next token is their class
-# What is stored beside the parameters and is none: what batch norm has counted, and tables that old versions of
-# transformers wrote down though they follow from the config.
-_BUFFERS = (
-    *("running_mean", "running_var", "num_batches_tracked", ".relative_position_index"),
-    *(".position_ids", ".inv_freq", ".attn.bias", ".attn.masked_bias"),
-)
-# How the names of an encoder's weights begin in a checkpoint that has a head beside it, where not by its family.
-_INSIDE = {
-    **{"xlm-roberta": "roberta", "deberta-v2": "deberta", "gpt2": "transformer"},
-    **dict.fromkeys(("modernbert", "llama", "qwen2"), "model"),
-}
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
@@ -138,16 +129,7 @@ def folders() -> list[Path]:
 
 def folders_of_two() -> list[Path]:
     """Those folders that hold two towers, one for text and one for pictures."""
-    return [folder for folder in folders() if has_two(_stated(folder / "config.json"))]
-
-
-def _stated(path: Path) -> dict:
-    """The object of a JSON file; empty where there is none, which is said where the file is needed."""
-    try:
-        stated = json.loads(path.read_text())
-    except (ValueError, OSError):
-        return {}
-    return stated if isinstance(stated, dict) else {}
+    return [folder for folder in folders() if has_two(object_of(folder / "config.json"))]
 
 
 def card_of(folder: Path, tower: str = "", size: tuple[int, int] | None = None) -> Card:
@@ -159,6 +141,7 @@ def card_of(folder: Path, tower: str = "", size: tuple[int, int] | None = None) 
     Raises:
         LoadError: the folder is no Hugging Face checkpoint with safetensors, or of a family nobody declared.
     """
+    refuse_foreign(folder)
     config, weights = folder / "config.json", folder / "model.safetensors"
     for needed in (config, weights):
         if not needed.is_file():
@@ -166,7 +149,6 @@ def card_of(folder: Path, tower: str = "", size: tuple[int, int] | None = None) 
             if needed is weights and (folder / "model.safetensors.index.json").is_file():
                 pickled = " Weights in several files are not read."
             raise LoadError(f"'{folder.name}' has no {needed.name}.{pickled} Save the checkpoint with safetensors.")
-    refuse_code(folder)
     stamps = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in (config, weights))
     return _read_card(Asked(str(folder), tower, size), stamps)
 
@@ -176,7 +158,7 @@ def _read_card(asked: Asked, stamps: tuple) -> Card:
     folder = Path(asked.checkpoint)
     try:
         return _card(folder, asked)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise LoadError(
             f"The config.json of '{folder.name}' holds a value that its family cannot use "
             f"({type(error).__name__}: {error}). Save the checkpoint anew."
@@ -184,14 +166,12 @@ def _read_card(asked: Asked, stamps: tuple) -> Card:
 
 
 def _card(folder: Path, asked: Asked) -> Card:
-    try:
-        config = json.loads((folder / "config.json").read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise LoadError(f"The config.json of '{folder.name}' is not readable JSON: {error}.") from error
+    config = read_json(folder / "config.json")
     if not isinstance(config, dict):
         raise LoadError(
             f"The config.json of '{folder.name}' is JSON, but no object with names. Save the checkpoint anew."
         )
+    check_config(folder, config, shapes(folder / "model.safetensors"))
     config = of_tower(config, asked.tower, folder.name)
     layout = layout_of(str(config.get("model_type", "unknown")), folder.name)
     config |= {ours: config[theirs] for theirs, ours in layout.spelled if theirs in config}
@@ -202,7 +182,7 @@ def _card(folder: Path, asked: Asked) -> Card:
     if asked.size is not None:
         config = layout.resized(config, asked.size, folder.name)
     size = (layout.positions(config),) if layout.modality == "text" else layout.input_shape(config)
-    _check_size(folder, size)
+    check_input(folder, size, () if layout.modality == "text" else layout.unit_step(config))
     pooling = folder / "1_Pooling" / "config.json"  # where sentence-transformers says what it reads
     if pooling.is_file() and json.loads(pooling.read_text()).get("pooling_mode_mean_tokens"):
         config["readout"] = "mean"
@@ -214,7 +194,7 @@ def _card(folder: Path, asked: Asked) -> Card:
     begin = weights_of(asked.tower)
     if not (classifies or speaks or layout.projected):
         config |= {"architectures": [re.sub("For[A-Z].*", "Model", architecture)] if architecture else []}
-        begin, config["left_out"], config["pools"] = _inside(folder / "model.safetensors", layout.family)
+        begin, config["left_out"], config["pools"] = inside(folder / "model.safetensors", layout.family)
     labels = config.get("id2label") or {str(i): f"LABEL_{i}" for i in range(config.get("num_labels", 2))}
     sha256 = file_digest(folder / "model.safetensors")
     part = asked.suffix
@@ -251,33 +231,6 @@ def _commit(folder: Path) -> str | None:
     return folder.name if cached and _COMMIT.fullmatch(folder.name) else None
 
 
-def refuse_code(folder: Path) -> None:
-    """Refuse a checkpoint that asks for classes of its own: they would be code, which is never run.
-
-    Raises:
-        LoadError: one of its JSON files names such a class under "auto_map".
-    """
-    for path in sorted(folder.glob("*config.json")):
-        if wanted := _stated(path).get("auto_map"):
-            names = ", ".join(map(str, wanted.values() if isinstance(wanted, dict) else [wanted]))
-            raise LoadError(
-                f"The {path.name} of '{folder.name}' asks for code of its own (auto_map: {names}). Code from a "
-                "checkpoint is never run. Choose a checkpoint whose classes transformers has itself."
-            )
-
-
-def _check_size(folder: Path, size: tuple[int, ...]) -> None:
-    """Refuse an input size that no memory would hold, before anything of that size is made."""
-    from math import prod
-
-    most = settings().max_pixels
-    if min(size) < 1 or prod(size) > most:
-        raise LoadError(
-            f"The config of '{folder.name}' says that it reads {'x'.join(map(str, size))}; each must be at least 1 "
-            f"and all together at most {most:,} (FEATCORE_MAX_PIXELS). Save the checkpoint with its true sizes."
-        )
-
-
 def _processed_size(folder: Path) -> list[int]:
     """Rows and columns of the pictures that the folder's processor makes."""
     path = folder / "preprocessor_config.json"
@@ -288,37 +241,6 @@ def _processed_size(folder: Path) -> list[int]:
         return [int(size[side] if side in size else size["shortest_edge"]) for side in ("height", "width")]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LoadError(f"'{folder.name}' has no {path.name} that states the size of its pictures: {error}.") from error
-
-
-def count_parameters(weights: Path, begin: str = "") -> int:
-    """Parameters whose names begin so, by the header of a safetensors file; no weight is read."""
-    return sum(size for name, size in _sizes(weights).items() if name.startswith(begin))
-
-
-def _inside(weights: Path, family: str) -> tuple[str, tuple[str, ...], bool]:
-    """How the names of an encoder's weights begin, what else is in the file, and whether its pooler is there.
-
-    What else is in it are heads that nobody here asks.
-    """
-    begin, names = _INSIDE.get(family, family) + ".", _sizes(weights)
-    if not any(name.startswith(begin) for name in names):
-        begin = ""
-    others = {name.partition(".")[0] for name in names if not name.startswith(begin)}
-    return begin, tuple(sorted(others)), any(name.startswith(f"{begin}pooler.") for name in names)
-
-
-def _sizes(weights: Path) -> dict[str, int]:
-    """Parameters of each tensor of a safetensors file."""
-    from math import prod
-
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(weights, framework="numpy") as file:
-            names = [name for name in file.keys() if not name.endswith(_BUFFERS)]  # noqa: SIM118
-            return {name: prod(file.get_slice(name).get_shape()) for name in names}
-    except SafetensorError as error:
-        raise LoadError(f"'{weights.parent.name}/{weights.name}' is damaged or cut short: {error}.") from error
 
 
 def _accuracy(trained: dict) -> str:

@@ -32,6 +32,7 @@ class TextLoader:
             )
         self.max_positions = min(self.tokenizer.model_max_length, layout.positions(config))
         self.card_name, self.filled, self.table = card_name, layout.filled, int(config["vocab_size"])
+        self._refuse_strange_signs()
 
     def prepare(self, source: Source, key: str) -> Sample:
         """Token ids of one text, truncated to what the checkpoint can see; what was left out is counted."""
@@ -86,6 +87,22 @@ class TextLoader:
         return tuple(
             kind for kind in declared if kind not in _SIGNS or getattr(self.tokenizer, _SIGNS[kind]) is not None
         )
+
+    def _refuse_strange_signs(self) -> None:
+        """Refuse a tokenizer whose own signs have no row in the model's table: any text, or its baseline, needs them.
+
+        Raises:
+            LoadError: names the sign, its number and the size of the table.
+        """
+        for kind in ("mask", "pad", "eos", "bos", "cls", "sep", "unk"):
+            number = getattr(self.tokenizer, f"{kind}_token_id")
+            if number is not None and number >= self.table:
+                raise LoadError(
+                    f"The tokenizer of '{self.card_name}' gives its {kind} token "
+                    f"'{getattr(self.tokenizer, f'{kind}_token')}' the number {number}; the model knows {self.table} "
+                    "tokens. Give the model a row for each (model.resize_token_embeddings(len(tokenizer))) and save "
+                    "both again."
+                )
 
     def blank(self, sample: Sample, kind: str) -> torch.Tensor:
         """Int[1 s]: the ids with every unit replaced by the mask or padding token; special positions stay.

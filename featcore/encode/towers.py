@@ -57,9 +57,13 @@ def _classifies(config: dict[str, Any]) -> bool:
 
 def _filled(config: dict[str, Any], tower: str) -> dict[str, Any]:
     """The nested config of one tower; hub configs name only what differs from the family's own values."""
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import CONFIG_MAPPING
 
     given = dict(config.get(_NESTED[tower]) or {})
     kind = f"{config['model_type']}_{'text' if tower == 'text' else 'vision'}_model"
     given.pop("model_type", None)
-    return CONFIG_MAPPING[kind](**given).to_dict() | {"model_type": kind}
+    try:
+        return CONFIG_MAPPING[kind](**given).to_dict() | {"model_type": kind}
+    except StrictDataclassError as error:
+        raise ValueError(f"{_NESTED[tower]}: {error}") from error

@@ -10,6 +10,7 @@ from transformers import AutoImageProcessor, AutoVideoProcessor, ViTImageProcess
 from transformers.image_utils import SizeDict
 
 from featcore.encode.layouts import Layout
+from featcore.encode.scaling import refuse_long, refuse_vast, resized, target
 from featcore.errors import CutError, LoadError
 from featcore.types import CELL, Clip, Sample, Source
 from featcore.units.grid import place_grid
@@ -28,6 +29,7 @@ class VisionLoader:
             raise LoadError(f"'{card_name}' has no image processor that loads: {error}") from error
         self.layout = layout
         self.card_name = card_name
+        refuse_vast(self.processor, layout.input_shape(config)[0], card_name)
         self.before, self.config = layout.before(config), config
         if layout.attention == "spatial" and config.get("attention_type", _DIVIDED) != _DIVIDED:
             raise LoadError(f"'{card_name}' attends by '{config['attention_type']}'; only '{_DIVIDED}' is declared.")
@@ -64,6 +66,7 @@ class VisionLoader:
                 f"'{source.name}' has {len(source.frames)} frames; '{self.card_name}' sees exactly {n_frames}. "
                 + ("Choose a video encoder." if n_frames == 1 else f"Read the clip with frames={n_frames}.")
             )
+        refuse_long(self.processor, source.frames.shape[:3], self.card_name)
         # Named, never guessed: three rows of pixels would be taken for three colours.
         # Torch refuses memory that may not be written, and a clip's frames may be such.
         frames = list(np.require(source.frames, requirements="W"))
@@ -93,22 +96,15 @@ class VisionLoader:
     def seen(self, clip: Clip) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
         """The box (t, y, x) of the clip that survives the processor's resize and centre crop, in frames and pixels."""
         frames, height, width = clip.frames.shape[:3]
-        size, share_y, share_x = _size(self.processor), 1.0, 1.0
-        share = getattr(self.processor, "crop_pct", None)
-        if share and size and size.get("shortest_edge", 384) < 384:
-            # ConvNeXt: the shorter side becomes this much longer than the square that is kept.
-            longer = int(size["shortest_edge"] / share)
-            share_y, share_x = (
-                size["shortest_edge"] * min(height, width) / (longer * side) for side in (height, width)
-            )
+        share_y, share_x = 1.0, 1.0
+        rows, columns = resized(self.processor, height, width)
+        if getattr(self.processor, "crop_pct", None):  # ConvNeXt keeps a square as long as the edge it states
+            edge = (target(self.processor) or {}).get("shortest_edge")
+            share_y, share_x = (edge / rows, edge / columns) if edge else (share_y, share_x)
         elif getattr(self.processor, "do_center_crop", False):
             crop = self.processor.crop_size
-            if size and size.get("shortest_edge"):
-                scale = size["shortest_edge"] / min(height, width)
-                resized = height * scale, width * scale
-            else:
-                resized = (size["height"], size["width"]) if size else (height, width)
-            share_y, share_x = min(crop["height"] / resized[0], 1.0), min(crop["width"] / resized[1], 1.0)
+            share_y, share_x = crop["height"] / rows, crop["width"] / columns
+        share_y, share_x = min(share_y, 1.0), min(share_x, 1.0)
         top, left = round(height * (1 - share_y) / 2), round(width * (1 - share_x) / 2)
         return (0, frames), (top, height - top), (left, width - left)
 
@@ -157,11 +153,3 @@ def _squashing(processor: Any, size: tuple[int, ...]) -> Any:
     processor.do_resize, processor.size = True, SizeDict(height=size[0], width=size[1])
     processor.do_center_crop = False
     return processor
-
-
-def _size(processor: object) -> dict | None:
-    """The processor's target size as a plain dictionary, None when it does not resize."""
-    if not getattr(processor, "do_resize", False):
-        return None
-    size = getattr(processor, "size", None)
-    return {name: size[name] for name in ("height", "width", "shortest_edge") if size.get(name)} if size else None

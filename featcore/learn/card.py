@@ -13,7 +13,7 @@ import torch
 import transformers
 from jaxtyping import Bool, Float
 
-from featcore.encode.catalog import count_parameters
+from featcore.encode.header import count_parameters
 from featcore.errors import LoadError
 from featcore.learn.recipe import Recipe
 

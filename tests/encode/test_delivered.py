@@ -10,7 +10,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 import featcore as fc
-from featcore.encode.catalog import _INSIDE, card_of
+from featcore.encode.catalog import card_of
+from featcore.encode.header import INSIDE
 from featcore.encode.layouts import LAYOUTS
 from featcore.errors import LoadError
 from featcore.measure.check import check
@@ -165,7 +166,7 @@ def test_gpt2_as_it_was_first_published_speaks(tmp_path):
 )
 def test_where_an_encoder_is_inside_its_checkpoint_is_what_transformers_says(family):
     model_class = transformers.MODEL_MAPPING[transformers.CONFIG_MAPPING[family]]
-    assert _INSIDE.get(family, family) == model_class.base_model_prefix
+    assert INSIDE.get(family, family) == model_class.base_model_prefix
 
 
 def test_a_pretrained_videomae_reads_the_mean_of_its_tubelets(tmp_path):

@@ -146,3 +146,13 @@ def test_the_free_memory_of_this_machine_is_known():
     from featcore.encode.device import free_bytes
 
     assert free_bytes(torch.device("cpu")) > 10**8
+
+
+def test_a_picture_that_the_processor_would_scale_beyond_the_limit_is_refused_before_it_does(tmp_path):
+    folder = tiny.build("dinov2", tmp_path / "crops")
+    tiny.crop_processor(folder, "dinov2", (24, 32), 2_000)
+    encoder = load(str(folder), device="cpu")
+    with pytest.raises(
+        CutError, match=r"'.*crops' scales 2x1000 pixels to 2000x1000000;.*at most 50,000,000.*less long"
+    ):
+        encoder.prepare(tiny.clip(height=2, width=1_000))
