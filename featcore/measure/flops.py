@@ -111,11 +111,7 @@ def _embed(card: Card, n: int, d: int) -> int:
 def _head(card: Card, d: int, n: int) -> int:
     """The head reads one position, or the mean of all; only where a query of its own reads it grows with the input."""
     name = (card.config.get("architectures") or [""])[0]
-    if name not in _HEADS:
-        raise NotDefined(
-            f"No formula is written down for the head of '{name or card.name}'. Known: {', '.join(sorted(_HEADS))}."
-        )
-    squares, classifies = _HEADS[name]
+    squares, classifies = _shape(card, name)
     if not card.config.get("pools", True):  # a bare encoder that was saved without its pooler
         squares = 0
     # ViT's pooler may have a width of its own; it is the only square here that is none.
@@ -128,6 +124,25 @@ def _head(card: Card, d: int, n: int) -> int:
     if card.family == "vjepa2":
         more += apart.attentive(card, n, d)
     return 2 * d * width * squares + 2 * read * len(card.labels) * classifies + more
+
+
+def _shape(card: Card, name: str) -> tuple[int, bool]:
+    """Products with d x d behind the last layer, and whether d x classes follows.
+
+    A text encoder that nobody listed has the head that BERT gave its descendants: a map and the classes, or the pooler
+    that its weights hold.
+    """
+    layout = layout_of(card.family)
+    descends = layout.modality == "text" and layout.attention == "full" and not layout.projected
+    if name in _HEADS:
+        return _HEADS[name]
+    if descends and name.endswith("ForSequenceClassification"):
+        return 1, True
+    if descends and name.endswith("Model") and "pools" in card.config:
+        return 1, False
+    raise NotDefined(
+        f"No formula is written down for the head of '{name or card.name}'. Known: {', '.join(sorted(_HEADS))}."
+    )
 
 
 def _inner(card: Card, d: int) -> int:

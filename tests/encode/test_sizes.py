@@ -13,7 +13,11 @@ from featcore.encode.names import Asked, parse
 from featcore.errors import CutError, FeatcoreError, LoadError
 from featcore.runs import encoding_question
 from tests import tiny
-from tests.encode.test_layouts import assert_units_lie_where_they_are_drawn, changed_rows
+from tests.encode.test_layouts import (
+    assert_every_unit_enters_at_its_position,
+    assert_units_lie_where_they_are_drawn,
+    changed_rows,
+)
 
 # Not square, and neither side is the checkpoint's.
 ASKED = {
@@ -81,6 +85,14 @@ def test_painting_one_cube_moves_exactly_its_row(resized):
         (pixels if pixels.ndim == 5 else pixels[:, None])[:, t, :, y, x] += 1
         after = encoder.embed(replace(sample, tensors={**sample.tensors, name: pixels}))
         assert changed_rows(before, after) == [sample.rows[unit]]
+
+
+def test_the_position_of_a_unit_is_where_its_row_enters_the_sequence(resized):
+    """On grids whose rows and columns differ: rows taken for columns would be noticed."""
+    case, encoder = resized
+    if encoder.layout.cells:
+        return  # their first feature map is not cut as the last one is
+    assert_every_unit_enters_at_its_position(encoder, encoder.prepare(case.source), tiny.SHAPES[case.name][1])
 
 
 def test_units_lie_on_the_picture_as_it_was_given(resized):

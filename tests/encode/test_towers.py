@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file
 from transformers import AutoModel
 
@@ -10,6 +11,16 @@ import featcore as fc
 from featcore.errors import LoadError, NotDefined
 from featcore.explain.base import similarity
 from tests import tiny
+from tests.encode.test_layouts import assert_every_unit_enters_at_its_position
+
+CLOSE = {"rtol": 0, "atol": 1e-5}
+# The class of transformers that is one tower; tests load it themselves.
+BARE = {
+    "clip_text_model": "CLIPTextModelWithProjection",
+    "clip_vision_model": "CLIPVisionModelWithProjection",
+    "siglip_text_model": "SiglipTextModel",
+    "siglip_vision_model": "SiglipVisionModel",
+}
 
 
 @pytest.fixture(scope="module", params=tiny.TOWERS)
@@ -22,6 +33,71 @@ def answers(folder, text, image):
     """Both sides and their cosine, by transformers alone."""
     with torch.no_grad():
         return AutoModel.from_pretrained(folder).eval()(**text.tensors, **image.tensors)
+
+
+def plain(folder, encoder, attention="eager"):
+    """One tower by transformers alone; featcore has no hand in it."""
+    model_class = getattr(transformers, BARE[encoder.card.family])
+    return model_class.from_pretrained(folder, dtype=torch.float32, attn_implementation=attention).eval()
+
+
+def sides_of(text, image):
+    return (text, text.prepare(tiny.text())), (image, image.prepare(tiny.clip()))
+
+
+def test_hidden_states_and_attention_are_those_of_transformers(towers):
+    folder, *both = towers
+    for encoder, sample in sides_of(*both):
+        with torch.no_grad():
+            alone = plain(folder, encoder)(**sample.tensors, output_hidden_states=True, output_attentions=True)
+        encoding = encoder.encode(sample)
+        assert len(encoding.hidden) == len(alone.hidden_states) == 3
+        for ours, theirs in zip(encoding.hidden, alone.hidden_states, strict=True):
+            np.testing.assert_allclose(ours, theirs[0], **CLOSE)
+        assert len(encoding.attention) == len(alone.attentions) == 2
+        for ours, theirs in zip(encoding.attention, alone.attentions, strict=True):
+            np.testing.assert_allclose(ours, theirs[0], **CLOSE)
+        np.testing.assert_allclose(encoding.attention.sum(-1), 1, atol=1e-5)
+
+
+def test_every_unit_enters_at_its_position(towers):
+    """Of pictures on a grid whose rows and columns differ, too."""
+    folder, text, image = towers
+    assert_every_unit_enters_at_its_position(text, text.prepare(tiny.text()))
+    for encoder in (image, fc.load(f"{folder}#image#16x40", "cpu", "float32")):
+        assert_every_unit_enters_at_its_position(encoder, encoder.prepare(tiny.clip()), (1, 8, 8))
+    assert encoder.prepare(tiny.clip()).units.grid == (1, 2, 5)
+
+
+def test_gradients_reach_every_unit_of_both_sides(towers):
+    _, *both = towers
+    for encoder, sample in sides_of(*both):
+        embedded = encoder.embed(sample).clone().requires_grad_()
+        encoder.pooled(sample, embedded).square().sum().backward()
+        length = embedded.grad[0].norm(dim=-1)
+        assert torch.isfinite(length).all()
+        assert (length[sample.rows] > 0).all()
+
+
+def test_hiding_every_unit_is_the_baseline_as_input(towers):
+    """CLIP reads a text at the first sign that ends one, which is what hides its words; the vector of what is hidden is
+    read where the text itself ends, and a causal model's states do not depend on where it is read."""
+    folder, *both = towers
+    for encoder, sample in sides_of(*both):
+        model, tensors = plain(folder, encoder, "sdpa"), dict(sample.tensors)
+        with torch.no_grad():
+            hidden = encoder.pooled(sample, encoder.baseline(sample))
+            if encoder.layout.modality == "image":
+                answer = model(**tensors | {"pixel_values": torch.zeros_like(tensors["pixel_values"])})
+            else:
+                tokenizer = encoder.loader.tokenizer
+                ids = tensors["input_ids"].clone()
+                ids[0, sample.positions] = getattr(tokenizer, f"{encoder.card.baselines[0]}_token_id")
+                answer = model(**tensors | {"input_ids": ids})
+            expected = answer.get("image_embeds", answer.get("pooler_output"))
+            if encoder.card.family == "clip_text_model":
+                expected = model.text_projection(answer.last_hidden_state[:, -1])
+        torch.testing.assert_close(hidden, expected, **CLOSE)
 
 
 def test_their_similarity_is_the_cosine_of_the_whole_model(towers):
