@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from featcore.explain.base import METHODS, make
+from featcore.explain.game import UNIT
 from featcore.types import Attribution
 
 SATURATED = 0.99
@@ -14,7 +15,7 @@ def remarks(found: Attribution) -> tuple[str, ...]:
     """Sentences about one attribution: what its target hides, and what the method has to say of its own run."""
     method = make(found.method, **dict(found.knobs))
     own = method.remark(found) if hasattr(method, "remark") else ""
-    return tuple(said for said in (saturation(found), nothing_left(found), own) if said)
+    return tuple(said for said in (saturation(found), nothing_left(found), together(found), own) if said)
 
 
 def saturation(found: Attribution) -> str:
@@ -41,3 +42,9 @@ def nothing_left(found: Attribution) -> str:
     classes = "" if found.target is None or found.target.of_vector else "explain the runner-up instead, "
     ways = f"{classes}{method.uncut}"
     return f"All scores are 0: {method.cut} {ways[0].upper()}{ways[1:]}"
+
+
+def together(found: Attribution) -> str:
+    """Which units have a score only together; "" where each has its own."""
+    level = dict(found.knobs).get("players", UNIT)
+    return "" if level == UNIT else f"Each {level} was hidden or kept whole; its units share its score evenly."
