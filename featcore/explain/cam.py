@@ -32,6 +32,8 @@ class GradCam:
     needs: ClassVar[frozenset[str]] = frozenset({"target", "gradient"})
     signed: ClassVar[bool] = False
     complete: ClassVar[bool] = False
+    cut: ClassVar[str] = "at this layer every unit speaks against the target, or not at all, and the ReLU left nothing."
+    uncut: ClassVar[str] = "try another layer, or a method that keeps signs, such as Input x gradient."
 
     layer: int = knob(
         -1, "what goes into this layer, from 0; -1: the deepest at which all units still act", low=-1, high=48

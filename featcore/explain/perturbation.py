@@ -10,7 +10,7 @@ import numpy as np
 
 from featcore.errors import NotDefined
 from featcore.explain.base import BASELINE_HELP, METHODS, Explained, Progress, attribute, chunk_size, knob
-from featcore.explain.coalitions import Game, play
+from featcore.explain.game import Game, play
 from featcore.types import Attribution, Card, Sample, Target
 
 if TYPE_CHECKING:

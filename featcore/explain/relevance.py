@@ -51,6 +51,8 @@ class Relevance:
     needs: ClassVar[frozenset[str]] = frozenset({"target", "gradient", "attention"})
     signed: ClassVar[bool] = False
     complete: ClassVar[bool] = False
+    cut: ClassVar[str] = "no attention that is read would raise the target, and what would lower it is cut off."
+    uncut: ClassVar[str] = "start at an earlier layer, or take Attention x gradient, which keeps signs."
 
     start: int = knob(0, "first layer that counts, from 0", low=0, high=47)
 
@@ -96,6 +98,8 @@ class LeGrad:
     needs: ClassVar[frozenset[str]] = frozenset({"target", "gradient", "attention"})
     signed: ClassVar[bool] = False
     complete: ClassVar[bool] = False
+    cut: ClassVar[str] = "in no layer would more attention raise the target, and what would lower it is cut off."
+    uncut: ClassVar[str] = "take Attention x gradient, which keeps signs."
 
     @staticmethod
     def refusal(encoder: Encoder) -> str:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from featcore.types import Curve
 
 if TYPE_CHECKING:
-    from featcore.explain.coalitions import Game
+    from featcore.explain.game import Game
 
 
 def falling(scores: Float[np.ndarray, " n"], seed: int = 0) -> Int[np.ndarray, " n"]:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from featcore.errors import NotDefined
 from featcore.explain.base import Explained, Progress, chunk_size, resolve_target
-from featcore.explain.coalitions import Game
+from featcore.explain.game import Game
 from featcore.types import Attribution, Sample, Target
 
 if TYPE_CHECKING:

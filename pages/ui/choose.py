@@ -227,7 +227,8 @@ def pick_knobs(prefix: str, method: str, cards: list[Card]) -> dict[str, Any]:
         title = name.replace("_", " ").capitalize()
         default = knob["default"]
         if isinstance(default, str):
-            chosen[name] = st.selectbox(title, knob["choices"] or ["auto", *shared], help=knob["help"], key=key)
+            choices = _without_strange_parts(knob["choices"], cards) or ["auto", *shared]
+            chosen[name] = st.selectbox(title, choices, help=knob["help"], key=key)
         else:
             kind = type(default)
             step = kind(1) if kind is int else 0.01
@@ -235,6 +236,14 @@ def pick_knobs(prefix: str, method: str, cards: list[Card]) -> dict[str, Any]:
                 st.number_input(title, knob["low"], knob["high"], default, step, help=knob["help"], key=key)
             )
     return chosen
+
+
+def _without_strange_parts(choices: Sequence[str], cards: list[Card]) -> list[str]:
+    """The choices of a knob less the parts of an input (words, regions, frames) that not every encoder's input has."""
+    from featcore.units.coarser import LEVELS
+
+    strange = {part for kind, parts in LEVELS.items() for part in parts if any(kind != card.modality for card in cards)}
+    return [choice for choice in choices if choice not in strange]
 
 
 def pick_target(prefix: str, cards: Sequence[Card] = (), others: bool = False, below: Any = None) -> str:

@@ -1,5 +1,7 @@
 """Class activation maps against Captum's own layer method, a loop by hand, and the weights of linear classifiers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,9 @@ from captum.attr import LayerGradCam
 
 import featcore as fc
 from featcore.errors import NotDefined
+from featcore.explain.remarks import remarks
 from featcore.types import Target
+from pages.ui.pane import sentence
 from tests import tiny
 
 
@@ -130,3 +134,32 @@ def test_cam_is_refused_where_something_not_linear_stands_between(cases, name, t
 def test_cam_is_refused_where_the_mean_is_not_read(cases):
     with pytest.raises(NotDefined, match="does not read the mean of its units"):
         fc.explain(cases("bert").encoder, cases("bert").sample, "cam")
+
+
+def test_a_map_that_the_cut_left_nothing_of_says_why_and_what_to_try():
+    """Of two classes that mirror each other, what speaks against one speaks for the other: the way out is real."""
+    encoder = fc.load("text-mini-b")
+    sample = encoder.prepare(fc.read_text("这部电影的画面很美，可是故事太长了。"))
+    found = fc.explain(encoder, sample, "grad_cam", 0)
+    assert not found.scores.any()
+    (said,) = remarks(found)
+    assert "every unit speaks against the target" in said
+    assert "ReLU left nothing. Explain the runner-up instead, try another layer" in said
+    assert said in sentence(found), "the page says it under the picture"
+    for other in (fc.explain(encoder, sample, "grad_cam", 1), fc.explain(encoder, sample, "grad_cam", 0, layer=1)):
+        assert other.scores.any()
+        assert not remarks(other)
+
+
+@pytest.mark.parametrize(("method", "said"), [("relevance", "start at an earlier layer"), ("legrad", "keeps signs")])
+def test_zeros_of_relevance_and_legrad_have_words_and_those_of_other_methods_have_none(cases, method, said):
+    case = cases("bert")
+    some = fc.explain(case.encoder, case.sample, method, 0)
+    nothing = replace(some, scores=np.zeros(len(some.units)))
+    (remark,) = remarks(nothing)
+    assert remark.startswith("All scores are 0: ")
+    assert said in remark
+    assert not remarks(some)
+    assert not remarks(replace(nothing, method="occlusion", knobs=()))
+    vector = remarks(replace(nothing, target=Target(0, "the pooled vector", "norm")))
+    assert "runner-up" not in vector[0], "a vector has no classes"
