@@ -27,11 +27,18 @@ def test_both_floors_are_judged_beside_whatever_is_chosen_and_every_number_is_de
         "Occlusion",
         "Centre floor",
         "Random floor, mean of 5",
+        "95 % interval of that mean, from",
+        "95 % interval of that mean, to",
         "Random floor, best of 5",
     ]
     mean, best = (table.loc[f"Random floor, {which} of 5"] for which in ("mean", "best"))
     assert best["Deletion ↓"] <= mean["Deletion ↓"]
     assert best["Insertion ↑"] >= mean["Insertion ↑"]
+    low, high = (table.loc[f"95 % interval of that mean, {end}"] for end in ("from", "to"))
+    for column in ("Deletion ↓", "AOPC, most relevant first ↑", "AOPC, least relevant first ↓", "Infidelity, share ↓"):
+        assert low[column] < mean[column] < high[column]
+    between = table["AOPC, most relevant first ↑"] - table["AOPC, least relevant first ↓"]
+    assert np.allclose((between - table["Area between the curves ↑"])[["Occlusion", "Centre floor"]], 0)
     assert table.loc["Occlusion", "Passes ↓"] > 0
     defined = {each.value.split("**")[1] for each in app.markdown if each.value.startswith("**")}
     assert {column.rstrip(" ↓↑") for column in table.columns} <= defined
@@ -64,6 +71,19 @@ def test_no_method_at_all_leaves_the_floors():
     assert not app.error
     assert judged(app).index[0] == "Centre floor"
     assert "Choose at least one method to compare" in texts(app)
+
+
+def test_a_class_rather_than_another_is_judged_as_on_the_page_of_attributions():
+    app = open_page(PAGE, u_methods=["occlusion"], u_maps=5)
+    app.selectbox(key="u_target").set_value("class").run()
+    of, against = (box.key for box in app.selectbox if box.key.startswith(("u_class_", "u_against_")))
+    app.selectbox(key=of).set_value("positive").run()
+    app.selectbox(key=against).set_value("negative").run()
+    assert not app.exception
+    assert not app.error
+    said = texts(app).replace("\\", "")
+    assert "F is the probability of 'positive';" in said
+    assert "Explained is the difference of 'positive less negative'." in said
 
 
 def test_agreement_is_readable_without_hovering_with_its_null_and_chance_and_attention_first():

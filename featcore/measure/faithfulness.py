@@ -54,7 +54,7 @@ def judge(
     start = perf_counter()
     at_least_one("steps", steps)
     scores = scores_of(sample, attribution)
-    goal = read_as(explained_target(encoder, sample, attribution, target), scale)
+    goal = read_as(explained_target(encoder, sample, attribution, target), scale, encoder.card.labels)
     kind = encoder.baseline_kind(baseline)
     game = hide(encoder, sample, goal, kind, progress, passes_of(len(scores), steps))
     deletion, lerf, insertion = curves(game, falling(scores, seed), steps, kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -52,14 +53,16 @@ def explained_target(
     return attribution.target or resolve_target(encoder, sample, target)
 
 
-def read_as(target: Target, scale: Scale) -> Target:
+def read_as(target: Target, scale: Scale, labels: Sequence[str] = ()) -> Target:
     """The target on the scale that curves are drawn in: its class's softmax probability, or its logit.
 
-    A number of the pooled vector has no other scale, and a difference of logits is one of logits.
+    A number of the pooled vector has no other scale, and a difference of logits is one of logits. `labels` name the
+    class where the target was one class rather than another.
     """
     if target.of_vector or (scale == "logit" and target.kind == "difference"):
         return target
-    return replace(target, kind=scale, against=None)
+    label = labels[target.index] if labels and target.kind == "difference" else target.label
+    return replace(target, kind=scale, against=None, label=label)
 
 
 def hide(encoder: Encoder, sample: Sample, target: Target, baseline: str, progress: Progress, total: int) -> Game:

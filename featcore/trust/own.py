@@ -34,6 +34,9 @@ MARKED = ("deletion", "insertion", "abpc", "infidelity")
 SHARED = ("sensitivity", "randomisation", "other_class", "seconds", "passes")
 """Numbers of a method, the same for all its maps of one input."""
 
+BELOW = "95 % interval of that mean"
+"""Title of what stands below the mean of the random maps."""
+
 Numbers = dict[str, float | None]
 
 
@@ -130,8 +133,8 @@ class Verdicts:
         return None if better == "" else leader(values, self.floor(name), better, margin)
 
     def rows(self) -> list[tuple[str, Numbers]]:
-        """Every map by its title with all its numbers; last what random maps get on average, and the best that one of
-        them got."""
+        """Every map by its title with all its numbers; last what random maps get on average, the ends of the 95 %
+        interval of that, and the best that one of them got."""
         found = [(one.title, {name: one.value(name) for name in DEFINITIONS}) for one in self.judged.values()]
         mean: Numbers = {}
         best: Numbers = {}
@@ -139,8 +142,13 @@ class Verdicts:
             values = [value for one in self.chance if (value := one.value(name)) is not None]
             mean[name] = float(np.mean(values)) if values else None
             best[name] = (min if definition.better == "lower" else max)(values) if values else None
-        n = len(self.chance)
-        return found + ([(f"Random floor, mean of {n}", mean), (f"Random floor, best of {n}", best)] if n else [])
+        n, about = len(self.chance), {name: interval(self, name) for name in DEFINITIONS}
+        ends: list[tuple[str, Numbers]] = [
+            (f"{BELOW}, {end}", {name: None if each is None else each[at] for name, each in about.items()})
+            for at, end in ((1, "from"), (2, "to"))
+        ]
+        floor = [(f"Random floor, mean of {n}", mean), *ends, (f"Random floor, best of {n}", best)]
+        return found + (floor if n else [])
 
 
 # --- who answers -----------------------------------------------------------------------------------------------------

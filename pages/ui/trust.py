@@ -11,7 +11,18 @@ from featcore.explain.floor import FLOORS
 from featcore.keys import digest
 from featcore.measure.definitions import DEFINITIONS
 from featcore.measure.randomisation import DRAWS
-from featcore.trust.own import CENTRE, MARKED, Answer, Asked, Compute, Numbers, Verdicts, check_all, judge_all
+from featcore.trust.own import (
+    CENTRE,
+    MARKED,
+    Answer,
+    Asked,
+    Compute,
+    Numbers,
+    Verdicts,
+    check_all,
+    foretold_interval,
+    judge_all,
+)
 from featcore.types import Card
 from pages.ui.cached import drawn, encoder, fetch, known
 from pages.ui.choose import layers_of, pick_target
@@ -32,6 +43,7 @@ def pick_judging(prefix: str, card: Card) -> Asked:
 
     titles = {method.name: method.title for method in fc.methods(card) if method.name not in FLOORS}
     first, second, third = st.columns([6, 4, 2], vertical_alignment="bottom")
+    below = st.container()
     with first:
         chosen = st.multiselect(
             "Methods",
@@ -43,7 +55,7 @@ def pick_judging(prefix: str, card: Card) -> Asked:
             help="The centre floor and the random floor are always judged beside them.",
         )
     with second:
-        target = pick_target(prefix)
+        target = pick_target(prefix, [card], below=below)
     with third, st.popover("Options", icon=":material/tune:", width="stretch", help="How maps are judged"):
         scale = st.selectbox(
             "Curves read", list(SCALES), format_func=SCALES.__getitem__, key=f"{prefix}_scale", bind="query-params"
@@ -103,7 +115,7 @@ def _answering(one: One, asked: Asked, compute_now: bool = True) -> Answer:
 
 # --- pictures --------------------------------------------------------------------------------------------------------
 
-SHOWN = ("deletion", "insertion", "abpc", "completeness", "infidelity")
+SHOWN = ("deletion", "insertion", "morf", "lerf", "abpc", "completeness", "infidelity")
 CHECKED = ("sensitivity", "randomisation", "other_class")
 COST = ("seconds", "passes")
 ARROWS = {"lower": "↓", "higher": "↑", "": ""}
@@ -120,7 +132,7 @@ def show_verdicts(prefix: str, one: One, found: Verdicts) -> None:
     st.caption(escape(_said(found, leaders)))
     _download(prefix, one, found, rows)
     with st.expander("What each number is", icon=":material/menu_book:"):
-        _definitions((*SHOWN, *CHECKED, *COST, "morf", "lerf", "infidelity_raw"))
+        _definitions((*SHOWN, *CHECKED, *COST, "infidelity_raw"))
 
 
 def _table(
@@ -139,10 +151,15 @@ def _table(
         if one.redraws is not None and "randomisation" in columns:
             cell = (one.title, titles["randomisation"])
             styled = styled.format(_with(one.standing), subset=cell, na_rep=one.standing)
+    ranges = {} if "infidelity" not in columns else {name: _range(found, name) for name in found.judged}
+    for name, said in ranges.items():
+        cell = (found.judged[name].title, titles["infidelity"])
+        styled = styled.format(_followed("", said), subset=cell, na_rep="–")
     for name, winner in leaders.items():
         if winner is not None:
             cell = (found.judged[winner].title, titles[name])
-            styled = styled.format(lambda value: f"{MARK} {_digits(value)}", subset=cell)
+            said = ranges.get(winner, "") if name == "infidelity" else ""
+            styled = styled.format(_followed(f"{MARK} ", said), subset=cell)
             styled = styled.set_properties(subset=cell, **{"background-color": "rgba(47,134,209,0.22)"})
     st.dataframe(
         styled,
@@ -153,6 +170,16 @@ def _table(
         placeholder="–",
         alt="One row a map: " + ", ".join(titles.values()),
     )
+
+
+def _range(found: Verdicts, name: str) -> str:
+    """The 95 % interval of a map's infidelity over other random sets: " (0.28 to 0.41)"."""
+    about = foretold_interval(found.changes, found.judged[name].map.scores)
+    return "" if about is None else f" ({_digits(about[1])} to {_digits(about[2])})"
+
+
+def _followed(before: str, after: str) -> Callable[[float], str]:
+    return lambda value: f"{before}{_digits(value)}{after}"
 
 
 def _with(standing: str) -> Callable[[float], str]:
@@ -180,10 +207,14 @@ def _said(found: Verdicts, leaders: dict[str, str | None]) -> str:
     n = len(found.chance)
     parts = [
         f"F is the {first.target}; hidden units become '{first.baseline}'; {first.units} units in "
-        f"{len(first.curves[0].share) - 1} steps.",
+        f"{len(first.curves[0].share) - 1} steps. Explained is the {found.changes.target}.",
         f"{MARK} marks the best method where it beats the centre floor and all {n} random maps by more than a tenth of "
         f"the random maps' spread; at most one random map in {n + 1} would do so.",
     ]
+    parts.append(
+        "In brackets: the 95 % interval of infidelity over other random sets of hidden units. The other numbers of one "
+        f"map are exact; those of the {n} random maps have the 95 % interval of their mean below it."
+    )
     without = [DEFINITIONS[name].name.lower() for name, winner in leaders.items() if winner is None]
     if without and found.methods:
         parts.append(f"No method is clear of the floors in {', '.join(without)}.")
