@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 
 from featcore.encode.depth import blocks, shortened
 from featcore.encode.device import describe, device_lock, dtype_name
+from featcore.encode.finite import refuse_infinite_states
 from featcore.encode.layouts import Layout
 from featcore.encode.maps import across_frames, across_times, across_windows, cells
 from featcore.encode.probes import asking, over_time, watching
@@ -93,6 +94,9 @@ class Encoder:
 
         Args:
             embedded: a unit embedding, Tensor[1 m d], that stands in for the sample's own.
+
+        Raises:
+            NotDefined: the answer is not finite, as where a number format is too short for it.
         """
         attends = "attention" in self.card.provides
         kind, asked = self._kind("eager" if attention else "sdpa"), {"output_attentions": attention} if attends else {}
@@ -105,6 +109,9 @@ class Encoder:
         ):
             given = {**self.tensors(sample), "output_hidden_states": True, **asked}
             output = self.model(**given) if embedded is None else self.stem.run(given, embedded.to(self.dtype))
+        hidden = self._rows(output.hidden_states).float().cpu().numpy()
+        logits = self._scores(output)[0].float().cpu().numpy() if "logits" in self.card.provides else None
+        refuse_infinite_states(hidden, logits, self.dtype, self.card.name)
         maps = None
         if attention and attends:
             # An empty tuple is what fused attention returns without a word; believing it would draw an empty picture.
@@ -113,14 +120,13 @@ class Encoder:
             maps = self._maps(sample, tuple(output.attentions), times).float().cpu().numpy()
             sums = maps @ np.ones(maps.shape[-1], maps.dtype)  # a third of the time that `sum` takes over short rows
             assert abs(sums - 1).max() < 1e-2, "rows of attention must sum to 1"
-        logits = self._scores(output) if "logits" in self.card.provides else None
         return Encoding(
             units=sample.units,
             positions=sample.positions,
             sequence=sample.sequence,
-            hidden=self._rows(output.hidden_states).float().cpu().numpy(),
+            hidden=hidden,
             attention=maps,
-            logits=None if logits is None else logits[0].float().cpu().numpy(),
+            logits=logits,
             labels=self.card.labels if logits is not None else (),
             reading=weights[0].cpu().numpy() if self._probes else self._reading(sample, len(sample.sequence)),
             provenance=self.provenance(kind),

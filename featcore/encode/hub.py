@@ -11,6 +11,7 @@ from threading import Event
 from typing import Any
 
 from featcore.encode.curated import CURATED
+from featcore.encode.room import in_words
 from featcore.errors import Cancelled, LimitError, LoadError
 from featcore.settings import settings
 
@@ -70,7 +71,7 @@ def fetch(name: str, progress: Callable[[int, int], None] = lambda done, total: 
 
     Raises:
         LoadError: the hub is not allowed or not reachable, or the repository has no safetensors.
-        LimitError: the weights are larger than the settings allow.
+        LimitError: the weights are larger than the settings allow, on disk or in memory, or than what is free.
     """
     repository, revision = split_name(name)
     if not settings().hub_allowed:
@@ -154,12 +155,7 @@ def _download(repository: str, revision: str, progress: Callable[[int, int], Non
             f"'{repository}' has no {WEIGHTS} at revision '{revision}'. Weights as pickles are never opened, and "
             f"weights in several files are not read. {ALTERNATIVE}"
         )
-    limit = settings().max_download_bytes
-    if sizes[WEIGHTS] > limit:
-        raise LimitError(
-            f"The weights of '{repository}' have {sizes[WEIGHTS] / 1e9:.2f} GB; the limit is {limit / 1e9:.2f} GB "
-            "(FEATCORE_MAX_DOWNLOAD_BYTES). Choose a smaller encoder."
-        )
+    _refuse_large(repository, sizes[WEIGHTS])
     wanted = [name for name in (*FILES, WEIGHTS) if name in sizes]
     total, counted, stop = sum(sizes[name] for name in wanted), _Counted(), Event()
     with ThreadPoolExecutor(1) as pool:
@@ -173,6 +169,32 @@ def _download(repository: str, revision: str, progress: Callable[[int, int], Non
                     continue
         finally:
             stop.set()  # whoever leaves early, by an error or by a click, takes the download along
+
+
+def _refuse_large(repository: str, size: int) -> None:
+    """Refuse weights of so many bytes before they are downloaded, if they would be refused after.
+
+    They are taken for float32, the longest format: what they need in memory is then never overrated.
+    """
+    from featcore.encode.device import free_bytes, pick_device, pick_dtype
+
+    limit, place = settings().max_download_bytes, pick_device()
+    if size > limit:
+        raise LimitError(
+            f"The weights of '{repository}' have {in_words(size)}; the limit is {in_words(limit)} "
+            "(FEATCORE_MAX_DOWNLOAD_BYTES). Choose a smaller encoder."
+        )
+    needed, most, free = size * pick_dtype().itemsize // 4, settings().max_encoder_bytes, free_bytes(place)
+    if needed > most:
+        raise LimitError(
+            f"The weights of '{repository}' need {in_words(needed)} in memory; {in_words(most)} may be used by all "
+            "encoders (FEATCORE_MAX_ENCODER_BYTES). Choose a smaller encoder."
+        )
+    if free is not None and needed > free:
+        raise LimitError(
+            f"The weights of '{repository}' need {in_words(needed)} in memory; {in_words(free)} are free on {place}. "
+            "Choose a smaller encoder, or a shorter number format (FEATCORE_DTYPE)."
+        )
 
 
 def _files(repository: str, commit: str, wanted: list[str], token: Any, bar: Any) -> Path:

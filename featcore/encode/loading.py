@@ -14,7 +14,9 @@ from transformers import PreTrainedModel
 from featcore.encode.base import Encoder
 from featcore.encode.catalog import card_of
 from featcore.encode.device import dtype_name, free_bytes, pick_device, pick_dtype
+from featcore.encode.finite import refuse_infinite_weights
 from featcore.encode.layouts import layout_of
+from featcore.encode.room import in_words, room_of
 from featcore.encode.stems import ModuleStem, PixelStem
 from featcore.encode.text import TextLoader
 from featcore.encode.vision import VisionLoader
@@ -41,8 +43,7 @@ def load_folder(
     card = card_of(folder, tower, size)
     layout = layout_of(card.family)
     place = pick_device(device)
-    _check_sizes(folder, card)
-    _check_memory(card, place, pick_dtype(dtype))
+    _check_memory(card, _checked(folder, card), place, pick_dtype(dtype))
     loader_class = TextLoader if layout.modality == "text" else VisionLoader
     loader = loader_class(str(folder), card.config, layout, card.name)
     if isinstance(loader, TextLoader) and not loader.tokenizer.is_fast:
@@ -64,8 +65,8 @@ def load_folder(
     return Encoder(card, layout, loader, model, ModuleStem(model))
 
 
-def _check_sizes(folder: Path, card: Card) -> None:
-    """Refuse a config that asks for a much larger model than its weights are, before memory is taken for it.
+def _checked(folder: Path, card: Card) -> Any:
+    """The config as transformers reads it; one of a far larger model than its weights are is refused.
 
     The model is laid out without memory (device "meta"), which takes no time: `card_of` has bounded layers, labels and
     units. What is only a little larger is refused while it loads, where the missing weights are named.
@@ -85,15 +86,18 @@ def _check_sizes(folder: Path, card: Card) -> None:
             f"The config of '{card.name}' asks for {stated:,} parameters, but its weights are {card.parameters:,}. "
             "Save the checkpoint with its true sizes."
         )
+    return config
 
 
-def _check_memory(card: Card, place: torch.device, dtype: torch.dtype) -> None:
-    """Refuse before a byte is read what would not fit: the weights, and an eighth more to compute with."""
-    needed, free = card.parameters * dtype.itemsize * 9 // 8, free_bytes(place)
-    if free is not None and needed > free:
+def _check_memory(card: Card, config: Any, place: torch.device, dtype: torch.dtype) -> None:
+    """Refuse before a byte is read what would not fit: the weights, and one pass over one input."""
+    room, free = room_of(card, config, dtype.itemsize), free_bytes(place)
+    if free is not None and room.whole > free:
         raise LoadError(
-            f"'{card.name}' has {card.parameters:,} parameters and needs {needed / 1e9:.2f} GB as {dtype_name(dtype)}; "
-            f"{free / 1e9:.2f} GB are free on {place}. Choose a smaller encoder or a shorter number format."
+            f"'{card.name}' has {card.parameters:,} parameters and needs {in_words(room.whole)} as "
+            f"{dtype_name(dtype)}: {in_words(room.weights)} for weights, {in_words(room.states)} for hidden states and "
+            f"{in_words(room.maps)} for attention maps of {room.positions:,} positions; {in_words(free)} are free on "
+            f"{place}. Choose a smaller encoder or a shorter number format."
         )
 
 
@@ -132,6 +136,7 @@ def _load_model(folder: Path, card: Card, dtype: torch.dtype) -> PreTrainedModel
             f"'{card.name}' says it is a {model_class.__name__}, but {len(missing)} of its weights are missing or of "
             f"another size ({', '.join(missing[:3])}); they would be random. Save the checkpoint whole."
         )
+    refuse_infinite_weights(model, dtype, card.name)
     return model
 
 

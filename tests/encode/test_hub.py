@@ -207,6 +207,24 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke_and_a_stopped_downl
     assert f"WHOLE {hashlib.sha256((Hub.folder / 'model.safetensors').read_bytes()).hexdigest()}" in said
 
 
+def test_what_would_be_refused_once_it_is_here_is_not_downloaded(plain_server, tmp_path):
+    code = """if 1:
+        from featcore.encode import hub; from featcore.errors import LimitError
+        import featcore.encode.device as device
+        if {short}: device.free_bytes = lambda place: 2_000_000
+        try: hub.fetch("org/tiny")
+        except LimitError as error: print("SAID", error)"""
+    for short, stated, words in (
+        (False, {"FEATCORE_MAX_DOWNLOAD_BYTES": "24000000"}, "have 25.0 MB; the limit is 24.0 MB"),
+        (False, {"FEATCORE_MAX_ENCODER_BYTES": "24000000"}, "need 25.0 MB in memory; 24.0 MB may be used by all"),
+        (True, {}, "need 25.0 MB in memory; 2.0 MB are free on cpu"),
+    ):
+        said = ask(code.format(short=short), tmp_path, HF_ENDPOINT=plain_server, FEATCORE_DEVICE="cpu", **stated)
+        assert f"SAID The weights of 'org/tiny' {words}" in said, said
+        assert "Choose a smaller encoder" in said
+    assert not [asked for asked in Hub.asked if "resolve" in asked]
+
+
 @pytest.mark.parametrize("name", ["a/b/c", "../x", "-a/b", "a--b/c", "a/b.git", "a/b@../c", "gpt2", "a/" + "b" * 100])
 def test_a_name_that_breaks_the_rule_is_refused(name):
     with pytest.raises(LoadError, match="no name of the hub"):

@@ -136,7 +136,13 @@ def test_a_checkpoint_that_does_not_fit_is_refused_with_the_figures_before_it_is
     case = cases("bert")
     monkeypatch.setattr("featcore.encode.loading.free_bytes", lambda device: 50_000)
     monkeypatch.setattr("featcore.encode.loading._load_model", lambda *_: pytest.fail("weights were read"))
-    with pytest.raises(LoadError, match=r"needs 0\.00 GB as float32; 0\.00 GB are free on cpu"):
+    weights = 4 * sum(weight.numel() for weight in case.bare().parameters())
+    states = 4 * 40 * (3 * 32 + 4 * 32 + 3 * 64)  # 40 positions, 2 layers, width 32, inner width 64
+    maps = 4 * 2 * (2 * 4 * 40 * 40)  # 4 heads
+    kilobytes = [f"{size / 1e3:.0f} kB" for size in (weights + states + maps, weights, states, maps)]
+    assert kilobytes[2:] == ["67 kB", "102 kB"]
+    said = "needs {} as float32: {} for weights, {} for hidden states and {} for attention maps of 40 positions"
+    with pytest.raises(LoadError, match=said.format(*kilobytes) + "; 50 kB are free on cpu. Choose a smaller"):
         load(str(case.folder), device="cpu")
 
 
