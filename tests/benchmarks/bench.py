@@ -6,7 +6,8 @@ import numpy as np
 
 import featcore as fc
 from featcore.encode.device import describe
-from featcore.measure.goals import GOALS, defined, measure
+from featcore.measure.aims import GOALS, defined
+from featcore.measure.goals import measure
 from featcore.measure.pairs import Paired
 from featcore.measure.trial import own
 

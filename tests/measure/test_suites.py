@@ -11,7 +11,7 @@ from featcore.encode.fresh import base_sized, in_format
 from featcore.errors import NotDefined
 from featcore.explain.base import resolve_target
 from featcore.inputs.samples import first_for
-from featcore.measure.goals import GOALS, defined
+from featcore.measure.aims import GOALS, defined
 from featcore.measure.pairs import Paired, compare
 from featcore.measure.sides import alike, longest, number_format
 from featcore.measure.suites import run
@@ -92,6 +92,25 @@ def test_a_goal_of_short_passes_is_a_time_and_not_a_share() -> None:
     assert goal.limit(of(0.002)) == pytest.approx(1.1)
 
 
+def test_each_side_of_a_goal_says_how_it_ran(cases: Any) -> None:
+    encoder = cases("bert").encoder
+    fields = ("dtype", "attn_impl", "grad")
+    found = {
+        goal.what: [tuple(side[field] for field in fields) for side in goal.stated(encoder)]
+        + [goal.stated(encoder)[1]["weight_bytes"] / goal.stated(encoder)[0]["weight_bytes"]]
+        for goal in GOALS
+    }
+    plain = ("float32", "sdpa", "none")
+    assert found["encode / bare forward"] == [plain, plain, 1]
+    assert found["encode with all heads and rollout / bare forward"] == [plain, ("float32", "eager", "none"), 1]
+    assert found["IG-50 / Captum"] == [("float32", "sdpa", "input")] * 2 + [1]
+    assert found["bfloat16 / float32, base size"] == [plain, ("bfloat16", "sdpa", "none"), 0.5]
+    assert found["int8 / float32, base size"][:2] == [plain, ("int8", "sdpa", "none")]
+    assert found["int8 / float32, base size"][2] < 1
+    (captum, ours, _) = next(each for what, each in found.items() if what.startswith("IG-50 in bfloat16"))
+    assert (captum, ours) == (("float32", "sdpa", "input"), ("bfloat16", "sdpa", "input"))
+
+
 def test_a_batch_that_would_not_fit_into_memory_is_a_record_without_samples_and_ends_the_axis(
     cases: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,7 +186,8 @@ def test_goals_and_ceilings_are_records_with_what_they_are_judged_by(cases: Any)
     goals = list(run("goals", [cases("resnet").encoder], QUICK))
     assert [record["variant"] for record in goals][:2] == ["forward", "encode"]
     assert goals[2]["judgement"] == "cannot_tell", "no budget, no blocks, no conclusion"
-    assert goals[2]["goal"] == "G1"
+    assert [record["goal"] for record in goals[:3]] == ["G1"] * 3
+    assert [record["grad"] for record in goals if record["goal"] == "G5"] == ["input"] * 3
     roofs = list(run("ceilings", [], QUICK))
     products = [record for record in roofs if record["variant"].startswith("matmul")]
     assert all(record["flops"] == 2 * record["axis_value"] ** 3 for record in products)
