@@ -89,7 +89,7 @@ def _line(record: dict[str, Any]) -> str:
         (low, high), (least, most) = record["ratio_ci95"], record["aa_ci95"]
         return (
             f"  {record['variant']:<58} {record['ratio_p50']:6.3f} [{low:.3f}, {high:.3f}]  "
-            f"A/A [{least:.3f}, {most:.3f}]  {_verdict(record)}{disturbed}"
+            f"A/A [{least:.3f}, {most:.3f}]  {_verdict(record)}{_apart(record)}{disturbed}"
         )
     if not record["n"]:
         return f"  {name:<42} {record['variant']:<16} not run: {record['stop_reason']}"
@@ -99,6 +99,15 @@ def _line(record: dict[str, Any]) -> str:
     reached = f"  {record['achieved_flops_s'] / 1e9:.1f} GFLOP/s" if record.get("achieved_flops_s") else ""
     ended = f"{record['n']} runs, {record['stop_reason']}{disturbed}"
     return f"  {name:<42} {record['variant']:<16} {middle}{reached}  {ended}"
+
+
+def _apart(record: dict[str, Any]) -> str:
+    """How far the answers of both sides lie apart, where that was asked."""
+    if record.get("cosine") is None:
+        return ""
+    same = record.get("same_answers")
+    labels = "" if same is None else f", {same} of {record['answers']} inputs get the same label"
+    return f"; cosine {record['cosine']:.6f}{labels}"
 
 
 def _verdict(record: dict[str, Any]) -> str:

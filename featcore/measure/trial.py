@@ -13,13 +13,14 @@ from featcore.encode.base import Encoder
 from featcore.encode.device import device_lock, synchronise
 from featcore.encode.fresh import resized
 from featcore.errors import NotDefined
-from featcore.inputs.samples import first_for
+from featcore.inputs.samples import first_for, samples
 from featcore.measure import records, traffic
 from featcore.measure.flops import total_flops
 from featcore.measure.quiet import watch
 from featcore.measure.records import Record
 from featcore.measure.stream import stopwatch
 from featcore.measure.timer import timed
+from featcore.types import Source
 
 MOST = 100
 """Samples of one point at most."""
@@ -59,7 +60,18 @@ class Trial:
 
 def own(encoder: Encoder) -> Trial:
     """The first sample of ours, as the encoder cuts it."""
-    sample = encoder.prepare(first_for(encoder.card))
+    return _of(encoder, first_for(encoder.card))
+
+
+def every(encoder: Encoder) -> list[Trial]:
+    """All our samples of an encoder's modality, as it cuts them."""
+    card = encoder.card
+    frames = {"frames": card.input_size[0]} if card.modality == "video" else {}
+    return [_of(encoder, example.load(**frames)) for example in samples(card.modality)]
+
+
+def _of(encoder: Encoder, source: Source) -> Trial:
+    sample = encoder.prepare(source)
     tensors, units = encoder.tensors(sample), len(sample.units)
     if encoder.layout.modality == "text":
         return Trial(encoder, tensors, units, len(sample.sequence))

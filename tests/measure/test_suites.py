@@ -1,5 +1,6 @@
 """Suites yield records that say what was run; counts are exact, no test here looks at a time."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,13 @@ from featcore.draw.batches import throughput
 from featcore.encode.fresh import base_sized, in_format
 from featcore.errors import NotDefined
 from featcore.explain.base import resolve_target
-from featcore.inputs.samples import first_for
+from featcore.inputs.samples import first_for, samples
 from featcore.measure.aims import GOALS, defined
 from featcore.measure.pairs import Paired, compare
 from featcore.measure.sides import alike, longest, number_format
 from featcore.measure.suites import run
-from featcore.measure.trial import of_length, of_shape
+from featcore.measure.trial import every, of_length, of_shape, own
+from featcore.measure.variants import answers, difference, failure
 
 QUICK = 0.001
 
@@ -180,6 +182,38 @@ def test_an_encoding_in_another_format_is_nearly_that_of_float32(cases: Any, dty
     assert name == dtype
     assert other().logits == pytest.approx(plain().logits, abs=0.05)
     assert (other().logits != plain().logits).any()
+
+
+def test_answers_are_compared_input_by_input_and_labels_by_what_comes_first() -> None:
+    expected = [torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 2.0]])]
+    found = [torch.tensor([[2.0, 0.0]]), torch.tensor([[1.0, 0.0]])]
+    apart = difference(expected, found)
+    assert apart == {"max_abs_diff": 2.0, "cosine": 0.0, "answers": 2, "same_answers": 1}
+    assert difference(expected, found, labels=False)["same_answers"] is None
+    spoken = torch.tensor([[[0.0, 1.0], [1.0, 0.0]]])
+    assert difference([spoken], [spoken.flip(1)])["same_answers"] == 0, "of a language model the last position's"
+
+
+@pytest.mark.parametrize("name", ["bert", "vit"])
+def test_a_variant_answers_all_our_samples_or_says_what_failed(cases: Any, name: str) -> None:
+    case = cases(name)
+    half = in_format(case.encoder, "float16")
+    assert len(every(case.encoder)) == len(samples(case.encoder.card.modality))
+    trial = own(half)
+    if failed := failure(trial):
+        assert "Half" in failed
+    else:
+        apart = difference(answers(case.encoder), answers(half))
+        assert apart["cosine"] > 0.99
+        assert apart["answers"] == len(samples(case.encoder.card.modality))
+    next(half.model.parameters()).data.fill_(float("inf"))
+    assert failure(own(half)) == "its answers are no finite numbers"
+
+    def broken() -> torch.Tensor:
+        raise NotImplementedError("not implemented for 'Half'")
+
+    lacking: Any = SimpleNamespace(forward=broken)
+    assert failure(lacking) == "not implemented for 'Half'"
 
 
 def test_goals_and_ceilings_are_records_with_what_they_are_judged_by(cases: Any) -> None:
