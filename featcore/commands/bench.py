@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from featcore.commands.terminal import in_words, progress, say, tell_line
-from featcore.errors import FeatcoreError, UnknownName
+from featcore.errors import FeatcoreError, NotDefined, UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from featcore.types import Card
 
-EVERYTHING, LIST = "all", "list"
+EVERYTHING, LIST, SWEEP = "all", "list", "scaling"
 PAGES_BENCH = "tests/benchmarks/pages.py"
 
 
@@ -25,6 +25,9 @@ def bench(
         typer.Option("--encoder", "-e", help="an embedded encoder, a folder, or a hub id; may be given again"),
     ] = None,
     budget_s: Annotated[float, typer.Option(min=0.01, help="seconds of timing one point")] = 1.0,
+    axis: Annotated[
+        str | None, typer.Option(help="of 'scaling' this alone: tokens, fragments, frames, patch or batch")
+    ] = None,
     save: Annotated[Path | None, typer.Option(help="append the records to this file; .jsonl or .jsonl.gz")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the records on stdout, one line of JSON each")] = False,
     follow: Annotated[Path | None, typer.Option("--progress", help="keep in this file, as JSON, how far it is")] = None,
@@ -45,12 +48,14 @@ def bench(
             return
         if suite != EVERYTHING and suite not in SUITES:
             raise UnknownName(f"No suite is called '{suite}'. Known: {', '.join(SUITES)}, {EVERYTHING}.")
+        if axis is not None and suite != SWEEP:
+            raise NotDefined(f"Only '{SWEEP}' goes along an axis; '{suite}' does not. Leave --axis out.")
         loaded = [fc.load(name, device, dtype) for name in encoder or _default(fc.encoders())]
         for name in SUITES if suite == EVERYTHING else (suite,):
             if not as_json:
                 say(f"{name}: {SUITES[name].title}")
             with progress(follow) as tell, records.writing(save) as keep:
-                found = run(name, loaded, budget_s, tell)
+                found = run(name, loaded, budget_s, tell, **({} if axis is None else {"axis": axis}))
                 for record in chain(found, _of_pages()) if name == "goals" else found:
                     keep(record)
                     say(json.dumps(record, allow_nan=False) if as_json else _line(record))

@@ -27,8 +27,8 @@ def resized(encoder: Encoder, **sizes: Any) -> Encoder:
     depend on the values of the weights, answers do. Its card says that it is random and has no digest of weights.
 
     Args:
-        sizes: image_size, num_frames (pixels), or positions (text): what `Layout` calls them, whatever the family's
-            config does.
+        sizes: image_size, patch_size, num_frames (pixels), or positions (text): what `Layout` calls them, whatever the
+            family's config does.
     """
     layout, old = encoder.layout, encoder.model
     wanted = _spelled(encoder, sizes)
@@ -58,7 +58,7 @@ def resized(encoder: Encoder, **sizes: Any) -> Encoder:
     if layout.modality == "text":
         loader.max_positions = size[0]
         return Encoder(card, layout, loader, model, ModuleStem(model))
-    loader.shape, loader.config = size, stated
+    loader.shape, loader.step, loader.config = size, layout.unit_step(stated), stated
     stem = PixelStem(model, loader.step, loader.grid) if layout.pixels else ModuleStem(model)
     return Encoder(card, layout, loader, model, stem)
 

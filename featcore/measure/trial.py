@@ -129,6 +129,17 @@ def of_shape(encoder: Encoder, frames: int, height: int, width: int) -> Trial:
     return Trial(encoder, {layout.input_name: made}, units, positions, 1, frames, height, width, weights)
 
 
+def of_patch(encoder: Encoder, side: int) -> Trial:
+    """Our first sample as a fresh encoder of the same width and depth cuts it, into patches of another side in pixels.
+
+    Raises:
+        NotDefined: a side that does not divide the encoder's rows and columns.
+    """
+    if any(size % side for size in encoder.card.input_size[1:]):
+        raise NotDefined(f"'{encoder.card.name}' sees {encoder.card.input_size[1:]}, no whole patches of {side} px.")
+    return replace(own(resized(encoder, patch_size=side)), weights="random")
+
+
 def measured(
     trial: Trial,
     budget_s: float,
@@ -170,8 +181,10 @@ def measured(
 
 def sizes(trial: Trial) -> Record:
     """How large the input of a trial is."""
+    card = trial.encoder.card
     return {
         **records.of_size(trial.positions, trial.batch, trial.frames, trial.height, trial.width),
+        "patch": None if trial.height is None else trial.encoder.layout.unit_step(card.config)[1],
         "units": trial.units,
         "attention_bytes": attention_bytes(trial),
     }

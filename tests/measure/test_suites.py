@@ -16,7 +16,8 @@ from featcore.measure.aims import GOALS, defined
 from featcore.measure.pairs import Paired, compare
 from featcore.measure.sides import alike, longest, number_format
 from featcore.measure.suites import run
-from featcore.measure.trial import every, of_length, of_shape, own
+from featcore.measure.sweeps import PATCHES, patches
+from featcore.measure.trial import every, of_length, of_patch, of_shape, own, sizes
 from featcore.measure.variants import answers, difference, failure
 
 QUICK = 0.001
@@ -59,6 +60,31 @@ def test_pixels_of_any_size_run_and_a_table_of_another_size_is_random(cases: Any
     assert large.units == 4 * same.units
     assert large.weights == ("pretrained" if name == "resnet" else "random")
     assert large.repeated(2).forward().shape[0] == 2
+
+
+@pytest.mark.parametrize("name", ["vit", "vit-wide", "videomae", "timesformer", "vjepa2", "clip_vision_model"])
+def test_patches_of_half_the_side_are_four_times_as_many_of_one_picture(cases: Any, name: str) -> None:
+    encoder = cases(name).encoder
+    found = [make() for _, _, make in patches(encoder)]
+    sides = [side for _, side, _ in patches(encoder)]
+    assert sides == [side for side in PATCHES if all(size % side == 0 for size in encoder.card.input_size[1:])]
+    assert {(each.frames, each.height, each.width) for each in found} == {encoder.card.input_size}
+    assert [4 * each.units for each in found[:-1]] == [each.units for each in found[1:]]
+    assert [sizes(each)["patch"] for each in found] == sides
+    assert {each.weights for each in found} == {"random"}
+    assert all(each.forward().isfinite().all() for each in found)
+    with pytest.raises(NotDefined, match="no whole patches of 7 px"):
+        of_patch(encoder, 7)
+
+
+def test_a_sweep_along_one_axis_holds_no_other_and_what_has_no_patches_is_left_out(cases: Any) -> None:
+    assert not [point for name in ("bert", "resnet", "swin") for point in patches(cases(name).encoder)]
+    found = list(run("scaling", [cases("vit").encoder, cases("bert").encoder], 5.0, axis="patch"))
+    assert {(record["axis"], record["model_id"]) for record in found} == {("patch", cases("vit").encoder.card.name)}
+    assert [record["patch"] for record in found] == [record["axis_value"] for record in found]
+    assert all(record["flops_source"] == "formula" for record in found)
+    with pytest.raises(NotDefined, match="Known: tokens, fragments, frames, patch, batch"):
+        list(run("scaling", [], axis="depth"))
 
 
 @pytest.mark.parametrize("name", ["bert", "vit"])
