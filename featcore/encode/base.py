@@ -18,12 +18,12 @@ from transformers import PreTrainedModel
 from featcore.encode.depth import blocks, shortened
 from featcore.encode.device import describe, device_lock, dtype_name
 from featcore.encode.layouts import Layout
-from featcore.encode.maps import across_frames, across_times, across_windows, cells
+from featcore.encode.maps import across_frames, across_times, across_windows, cells, numbers, rolled
 from featcore.encode.probes import asking, over_time, watching
 from featcore.encode.stems import Stem
 from featcore.errors import NotDefined
 from featcore.keys import digest
-from featcore.types import Card, Encoding, Provenance, Sample, Source
+from featcore.types import Card, Encoding, Look, Provenance, Sample, Source
 
 
 @cache
@@ -88,15 +88,20 @@ class Encoder:
         with self.lock:
             return self.loader.prepare(source, digest(source.key, self.card.name, self.card.weights_sha256))
 
-    def encode(self, sample: Sample, attention: bool = True, embedded: Tensor | None = None) -> Encoding:
+    def encode(self, sample: Sample, attention: bool | Look = True, embedded: Tensor | None = None) -> Encoding:
         """One forward pass: hidden states, logits and, with eager attention, the attention of every layer and head.
 
         Args:
+            attention: whether weights are kept; a `Look` says of which layers and heads, and only those are copied.
             embedded: a unit embedding, Tensor[1 m d], that stands in for the sample's own.
+
+        Raises:
+            NotDefined: a layer or head that the model does not have, or a rollout of maps that are not square.
         """
-        attends = "attention" in self.card.provides
-        kind, asked = self._kind("eager" if attention else "sdpa"), {"output_attentions": attention} if attends else {}
-        spatial = attention and self.layout.attention == "spatial"
+        attends, look = "attention" in self.card.provides, attention if isinstance(attention, Look) else Look()
+        kind = self._kind("eager" if attention else "sdpa")
+        asked = {"output_attentions": bool(attention)} if attends else {}
+        spatial = bool(attention) and self.layout.attention == "spatial"
         with (
             self.running(kind),
             torch.inference_mode(),
@@ -105,29 +110,28 @@ class Encoder:
         ):
             given = {**self.tensors(sample), "output_hidden_states": True, **asked}
             output = self.model(**given) if embedded is None else self.stem.run(given, embedded.to(self.dtype))
-        maps = None
+        reading = weights[0].cpu().numpy() if self._probes else self._reading(sample, len(sample.sequence))
+        kept: dict[str, Any] = {"attention": None}
         if attention and attends:
             # An empty tuple is what fused attention returns without a word; believing it would draw an empty picture.
             config: Any = getattr(self.model.config, "vision_config", self.model.config)
             assert len(output.attentions) == config.num_hidden_layers, "the model gave no attention of some layer"
-            maps = self._maps(sample, tuple(output.attentions), times).float().cpu().numpy()
-            sums = maps @ np.ones(maps.shape[-1], maps.dtype)  # a third of the time that `sum` takes over short rows
-            assert abs(sums - 1).max() < 1e-2, "rows of attention must sum to 1"
+            kept = self._kept(self._maps(sample, tuple(output.attentions), times), look, reading)
         logits = self._scores(output) if "logits" in self.card.provides else None
         return Encoding(
             units=sample.units,
             positions=sample.positions,
             sequence=sample.sequence,
             hidden=self._rows(output.hidden_states).float().cpu().numpy(),
-            attention=maps,
             logits=None if logits is None else logits[0].float().cpu().numpy(),
             labels=self.card.labels if logits is not None else (),
-            reading=weights[0].cpu().numpy() if self._probes else self._reading(sample, len(sample.sequence)),
+            reading=reading,
             provenance=self.provenance(kind),
-            why_no_attention=self._why_no_attention(attention),
+            why_no_attention=self._why_no_attention(bool(attention), look.rolled),
             notes=sample.notes,
             unknown=sample.unknown,
             left_out=sample.left_out,
+            **kept,
         )
 
     def embed(self, sample: Sample) -> Float[Tensor, "1 m d"]:
@@ -272,27 +276,39 @@ class Encoder:
         with device_lock(self.device), self.lock, torch.no_grad():
             return self.stem.embed(value)
 
-    def _maps(self, sample: Sample, found: tuple[Tensor, ...], times: list[Tensor]) -> Float[Tensor, "l h s s"]:
+    def _kept(self, maps: list[Float[Tensor, "h s s"]], look: Look, reading: np.ndarray) -> dict[str, Any]:
+        """What is asked of the maps, on the host, as fields of `Encoding`; nothing else is copied there."""
+        if look.rolled:
+            if self.layout.attention not in ("full", "causal"):
+                raise NotDefined(f"Attention of '{self.card.name}' is {self.layout.attention}: it has no rollout.")
+            row = rolled(maps, torch.from_numpy(reading).to(maps[0].device))
+            assert abs(float(row.sum()) - 1) < 1e-2, "rows of attention must sum to 1"
+            return {"attention": None, "rollout": row.cpu().numpy()}
+        layers, heads = numbers(look.layers, len(maps), "Layer"), numbers(look.heads, len(maps[0]), "Head")
+        chosen = torch.stack([maps[layer] if look.heads is None else maps[layer][list(heads)] for layer in layers])
+        found = chosen.float().cpu().numpy()
+        sums = found @ np.ones(found.shape[-1], found.dtype)  # a third of the time that `sum` takes over short rows
+        assert abs(sums - 1).max() < 1e-2, "rows of attention must sum to 1"
+        partial = {"layers": () if look.layers is None else layers, "heads": () if look.heads is None else heads}
+        return {"attention": found, **partial}
+
+    def _maps(self, sample: Sample, found: tuple[Tensor, ...], times: list[Tensor]) -> list[Float[Tensor, "h s s"]]:
         """Attention of every layer over the whole sequence, in the order of `Layout.map_names`."""
         if self.layout.attention == "spatial":
             fast = self.layout.time_fastest
             pairs = zip(times, found, strict=True)
-            return torch.stack(
-                [
-                    one
-                    for time, picture in pairs
-                    for one in (across_times(time, fast), across_frames(picture, sample.units.grid, fast))
-                ]
-            )
+            return [
+                one
+                for time, picture in pairs
+                for one in (across_times(time, fast), across_frames(picture, sample.units.grid, fast))
+            ]
         if self.layout.attention == "windowed":
             stages, grid = self.layout.windows(self.card.config), sample.units.grid
-            return torch.stack(
-                [
-                    across_windows(layer.mean(1, keepdim=True), (rows, columns), window, moved, grid)
-                    for layer, (rows, columns, window, moved) in zip(found, stages, strict=True)
-                ]
-            )
-        return torch.cat(found)
+            return [
+                across_windows(layer.mean(1, keepdim=True), (rows, columns), window, moved, grid)
+                for layer, (rows, columns, window, moved) in zip(found, stages, strict=True)
+            ]
+        return [layer[0] for layer in found]
 
     def _rows(self, states: tuple[Tensor, ...]) -> Float[Tensor, "l s d"]:
         """One row a position for each layer; of feature maps only the last has the units' grid."""
@@ -372,11 +388,11 @@ class Encoder:
             return "no"
         return attention if self._fuses else "eager"
 
-    def _why_no_attention(self, asked: bool) -> str:
+    def _why_no_attention(self, asked: bool, rolled: bool) -> str:
         if "attention" not in self.card.provides:
             return f"'{self.card.name}' {self.layout.why_no_map(self.card.config)}."
         if asked:
-            return ""
+            return "This pass kept the rollout of its attention and no map." if rolled else ""
         if self._fuses:
             return "This pass ran with fused attention, which keeps no weights."
         return "This pass kept no attention weights; this family has no fused attention that would save time by it."

@@ -193,14 +193,17 @@ def sizes(trial: Trial) -> Record:
 def attention_bytes(trial: Trial) -> int | None:
     """Bytes of all attention maps of the call, if they are kept; 0 without attention, None where not every position
     sees every other."""
-    encoder = trial.encoder
+    return map_bytes(trial.encoder, trial.positions, trial.batch)
+
+
+def map_bytes(encoder: Encoder, positions: int, batch: int = 1) -> int | None:
+    """As `attention_bytes`, of so many positions of an encoder: known before anything runs."""
     if "attention" not in encoder.card.provides:
         return 0
     if encoder.layout.attention not in ("full", "causal"):
         return None
     config: Any = getattr(encoder.model.config, "vision_config", encoder.model.config)
-    maps = encoder.layers * config.num_attention_heads * trial.batch
-    return maps * trial.positions**2 * encoder.dtype.itemsize
+    return encoder.layers * config.num_attention_heads * batch * positions**2 * encoder.dtype.itemsize
 
 
 def work(trial: Trial) -> tuple[int, str]:
