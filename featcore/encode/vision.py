@@ -43,7 +43,7 @@ class VisionLoader:
         # Keyword arguments of the model beside the pixels.
         self.options: dict[str, Any] = {}
         if "own_size" in config:
-            self.processor = _squashing(self.processor, self.shape[1:])
+            self.processor = squashing(self.processor, self.shape[1:])
             self.options |= {"interpolate_pos_encoding": True} if layout.resizes == "interpolates" else {}
         if layout.family == "vjepa2" and "left_out" in config:  # what it predicts of hidden parts is not asked
             self.options |= {"skip_predictor": True}
@@ -145,7 +145,7 @@ class VisionLoader:
         return tuple(notes)
 
 
-def _squashing(processor: Any, size: tuple[int, ...]) -> Any:
+def squashing(processor: Any, size: tuple[int, ...]) -> Any:
     """A processor that scales the whole picture to rows and columns, and colours it as the given one does."""
     if hasattr(processor, "crop_pct"):  # ConvNeXt's knows squares only
         kept = ("resample", "do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")

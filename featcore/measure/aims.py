@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from featcore.encode.base import Encoder
-from featcore.measure import records, sides
+from featcore.measure import accelerated, records, sides
 from featcore.measure.pairs import Judgement, Paired
 from featcore.measure.records import Record
 from featcore.measure.sides import STEPS, Sides
@@ -29,11 +29,13 @@ class Goal:
         least: the smallest ratio that meets the goal, where there is one.
         why: what stands in the way where the goal is missed.
         short: whether a forward pass shorter than `SHORT_S` is judged by `ADDED_S` instead of by the ratio.
-        base: asked of an encoder of BERT-base size instead of the embedded ones.
+        base: asked of an encoder of BERT-base size instead of the embedded ones, or of the ViT that `vit` names.
         filled: positions up to which a text is repeated; 0 leaves it as it is.
         longer: budgets of a pair that one of this goal gets, since six blocks are the least that says anything.
         dtype: number format of ours, "" the encoder's own; attention: kind that ours runs with. A's are the encoder's
             own format and fused attention.
+        both: number format of both sides, "" the encoder's own.
+        device: kind of device that the limit is for.
     """
 
     key: str
@@ -49,6 +51,9 @@ class Goal:
     longer: float = 1.0
     dtype: str = ""
     attention: str = "sdpa"
+    vit: str = ""
+    both: str = ""
+    device: str = "cpu"
 
     def limit(self, found: Paired) -> float:
         """The largest ratio that meets the goal on this machine."""
@@ -181,11 +186,66 @@ GOALS = (
 )
 
 
+_LAUNCHED = "The device computes longer than the host takes to launch what it computes, so there is less to gain."
+CUDA_GOALS = (
+    Goal(
+        *("G2", "captured forward / eager forward, one input, base size", 1 / 2, accelerated.captured),
+        why=_LAUNCHED,
+        base=True,
+        filled=BASE_POSITIONS,
+        both="bfloat16",
+        device="cuda",
+    ),
+    Goal(
+        *("G2", "captured forward / eager forward, one input, ViT-B size", 1 / 2, accelerated.captured),
+        why=_LAUNCHED,
+        base=True,
+        vit="ViT-B size",
+        both="bfloat16",
+        device="cuda",
+    ),
+    Goal(
+        *("G4a", f"IG-{STEPS} / Captum, one step a pass, base size", 1 / 20),
+        partial(sides.integrated, at_once=1),
+        _ROWS,
+        why=_LAUNCHED,
+        base=True,
+        filled=BASE_POSITIONS,
+        longer=6,
+        both="bfloat16",
+        device="cuda",
+    ),
+    Goal(
+        *("G6", "occlusion / Captum, one unit a pass, 196 patches", 1 / 20, sides.occlusion),
+        why=_LAUNCHED,
+        base=True,
+        vit="ViT-B size",
+        longer=6,
+        both="bfloat16",
+        device="cuda",
+    ),
+    Goal(
+        *("G11", "forward at its best batch / product of as many FLOP, ViT-L size", 2.0, accelerated.at_peak),
+        why="Norms, activations and softmax read and write memory and multiply nothing.",
+        base=True,
+        vit="ViT-L size",
+        longer=3,
+        both="bfloat16",
+        device="cuda",
+    ),
+)
+
+
+def goals_on(device: str) -> tuple[Goal, ...]:
+    """The goals whose limits are for a kind of device; none where nothing was promised for it."""
+    return tuple(goal for goal in (*GOALS, *CUDA_GOALS) if goal.device == device)
+
+
 def defined(goal: Goal, encoder: Encoder) -> bool:
     """Whether both sides exist: Captum's side needs rows of an embedding module that can be exchanged."""
     layout = encoder.layout
     if goal.base:
-        return layout.family == "bert"
+        return layout.family == ("vit" if goal.vit else "bert")
     if goal.sides is sides.maps and layout.attention not in ("full", "causal"):
         return False
     if goal.sides is sides.leaving_out and not (layout.shortens and (layout.modality == "text" or layout.prefix)):

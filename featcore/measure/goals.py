@@ -5,11 +5,11 @@ from functools import partial
 
 from featcore.encode.base import Encoder
 from featcore.encode.device import device_lock, synchronise
-from featcore.encode.fresh import base_sized
+from featcore.encode.fresh import base_sized, in_format, vit_sized
 from featcore.explain.base import Progress, resolve_target, silent
 from featcore.inputs.samples import first_for
 from featcore.measure import records
-from featcore.measure.aims import GOALS, Goal, defined
+from featcore.measure.aims import Goal, defined, goals_on
 from featcore.measure.files import BASE_NAME
 from featcore.measure.latency import StageProgress
 from featcore.measure.pairs import Paired, compare
@@ -52,6 +52,20 @@ def _size(goal: Goal, encoder: Encoder) -> Record:
     )
 
 
+def _of_sizes(encoders: Sequence[Encoder]) -> Iterator[tuple[Encoder, Goal]]:
+    """The goals that are asked of other sizes than the embedded ones, each with a fresh encoder of that size."""
+    made: dict[tuple[str, str], Encoder] = {}
+    for kind in dict.fromkeys(each.device.type for each in encoders):
+        for goal in goals_on(kind):
+            fitting = [each for each in encoders if goal.base and each.device.type == kind and defined(goal, each)]
+            for encoder in fitting[:1]:
+                size = goal.vit, goal.both
+                if size not in made:
+                    fresh = vit_sized(encoder, goal.vit) if goal.vit else base_sized(encoder, BASE_NAME)
+                    made[size] = in_format(fresh, goal.both) if goal.both else fresh
+                yield made[size], goal
+
+
 def goals(encoders: Sequence[Encoder], budget_s: float, progress: Progress = silent) -> Iterator[Record]:
     """Three records a goal: the library's side, ours, and their ratio, which says of how it ran what ours says.
 
@@ -60,10 +74,13 @@ def goals(encoders: Sequence[Encoder], budget_s: float, progress: Progress = sil
     control's error) and `why` (what stands in the way, where it is missed).
     """
     run_id = records.new_run()
-    plans = [(encoder, goal) for encoder in encoders for goal in GOALS if not goal.base and defined(goal, encoder)]
-    texts = [each for each in encoders if each.layout.family == "bert"][:1]
-    large = [base_sized(each, BASE_NAME) for each in texts]
-    plans += [(encoder, goal) for encoder in large for goal in GOALS if goal.base]
+    plans = [
+        (encoder, goal)
+        for encoder in encoders
+        for goal in goals_on(encoder.device.type)
+        if not goal.base and defined(goal, encoder)
+    ]
+    plans += [*_of_sizes(encoders)]
     for index, (encoder, goal) in enumerate(plans):
         found = measure(goal, encoder, PAIR * budget_s, StageProgress(progress, index, len(plans)))
         theirs, ours = goal.stated(encoder)

@@ -8,16 +8,18 @@ import pytest
 import torch
 
 from featcore.draw.batches import throughput
-from featcore.encode.fresh import base_sized, in_format
+from featcore.encode.fresh import VIT_SIZES, base_sized, in_format, vit_sized
 from featcore.errors import NotDefined
 from featcore.explain.base import resolve_target
 from featcore.inputs.samples import first_for, samples
-from featcore.measure.aims import GOALS, defined
+from featcore.measure.accelerated import at_peak, captured
+from featcore.measure.aims import CUDA_GOALS, GOALS, defined, goals_on
+from featcore.measure.files import VIT_NAMES
 from featcore.measure.pairs import Paired, compare
 from featcore.measure.sides import alike, longest, number_format
 from featcore.measure.suites import run
-from featcore.measure.sweeps import PATCHES, patches
-from featcore.measure.trial import every, of_length, of_patch, of_shape, own, sizes
+from featcore.measure.sweeps import BATCHES, PATCHES, patches
+from featcore.measure.trial import every, of_length, of_patch, of_shape, own, sizes, work
 from featcore.measure.variants import answers, difference, failure
 
 QUICK = 0.001
@@ -118,6 +120,43 @@ def test_a_goal_of_short_passes_is_a_time_and_not_a_share() -> None:
     goal = GOALS[0]
     assert goal.limit(of(0.02)) == 1.02
     assert goal.limit(of(0.002)) == pytest.approx(1.1)
+
+
+def test_goals_are_those_of_the_device_and_only_cuda_has_those_of_an_accelerator(cases: Any) -> None:
+    on = {device: [(goal.key, round(1 / goal.most, 2)) for goal in goals_on(device)] for device in ("cpu", "cuda")}
+    assert on["cuda"] == [("G2", 2.0), ("G2", 2.0), ("G4a", 20.0), ("G6", 20.0), ("G11", 0.5)]
+    assert len(on["cpu"]) == len(GOALS)
+    assert {key for key, _ in on["cpu"]} == {"G1", "G3", "G4b", "G4c", "G5", "G6", "G7", "G8", "G10"}
+    assert not goals_on("mps")
+    assert {goal.vit for goal in CUDA_GOALS} == {"", *VIT_SIZES}
+    assert tuple(VIT_SIZES) == VIT_NAMES
+    for goal in CUDA_GOALS:
+        assert [name for name in ("bert", "vit", "resnet") if defined(goal, cases(name).encoder)] == [
+            "vit" if goal.vit else "bert"
+        ]
+
+
+def test_a_vit_of_base_size_has_196_patches(cases: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    assert {name: each["num_hidden_layers"] for name, each in VIT_SIZES.items()} == {"ViT-B size": 12, "ViT-L size": 24}
+    monkeypatch.setitem(VIT_SIZES, "ViT-B size", VIT_SIZES["ViT-B size"] | small)
+    encoder = vit_sized(cases("vit").encoder, "ViT-B size")
+    assert own(encoder).units == 196
+    assert own(encoder).forward().shape[0] == 1
+    assert encoder.card.name == "ViT-B size"
+
+
+def test_a_pass_is_held_against_a_product_of_as_many_flop_and_captured_on_cuda_alone(cases: Any) -> None:
+    encoder = cases("vit").encoder
+    sample = encoder.prepare(first_for(encoder.card))
+    target = resolve_target(encoder, sample, None)
+    (_, product), (name, forward) = at_peak(encoder, sample, target, side=16)
+    trial = next(each for each in map(own(encoder).repeated, BATCHES) if name == f"forward of {each.batch} inputs")
+    rows, side = product().shape
+    assert 2 * rows * side * side == pytest.approx(work(trial)[0], rel=0.05)
+    assert len(forward()) == trial.batch
+    with pytest.raises(NotDefined, match="is on cpu"):
+        captured(encoder, sample, target)
 
 
 def test_each_side_of_a_goal_says_how_it_ran(cases: Any) -> None:
