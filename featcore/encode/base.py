@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from featcore.encode.depth import blocks, shortened
-from featcore.encode.device import describe, device_lock, dtype_name
+from featcore.encode.device import describe, device_lock, dtype_name, sent
 from featcore.encode.layouts import Layout
 from featcore.encode.maps import across_frames, across_times, across_windows, cells, numbers, rolled
 from featcore.encode.probes import asking, over_time, watching
@@ -37,11 +37,18 @@ VERSIONED = {"featcore": "tessera", "torch": "torch", "transformers": "transform
 
 
 class Loader(Protocol):
-    """What differs between text and pixels: how units are cut, and what "nothing there" looks like."""
+    """What differs between text and pixels: how units are cut, and what "nothing there" looks like.
+
+    bytes: whether pixels are kept as bytes, UInt8, which `coloured` turns into what the model sees.
+    """
+
+    bytes: bool
 
     def prepare(self, source: Source, key: str) -> Sample: ...
 
     def blank(self, sample: Sample, kind: str) -> Tensor: ...
+
+    def coloured(self, pixels: Tensor) -> Tensor: ...
 
 
 class States(NamedTuple):
@@ -71,6 +78,8 @@ class Encoder:
         self.device: torch.device = model.device
         self.dtype: torch.dtype = model.dtype
         self.lock = threading.RLock()
+        # A quarter of what floats take on the way; on a CPU nothing is on its way.
+        loader.bytes = self.device.type == "cuda"
         self._attention = model.config._attn_implementation
         self._activations: dict[tuple[int, ...], int] = {}
         self._stated: dict[tuple[str, int], tuple[int, Provenance]] = {}
@@ -275,6 +284,8 @@ class Encoder:
     def _move(self, value: Any) -> Any:
         if not isinstance(value, Tensor):  # an option of the model's forward
             return value
+        if value.dtype == torch.uint8:
+            return self.loader.coloured(sent(value, self.device)).to(self.dtype)
         return value.to(self.device, self.dtype) if value.is_floating_point() else value.to(self.device)
 
     def _embed(self, value: Tensor) -> Tensor:
