@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from featcore.types import Card, Source
+from featcore.types import Card, Look, Source
 
 # Raised when the meaning of a result changes, so that older stored answers are not believed.
 VERSION = 2
 
 
-def encoding_question(card: Card, source: Source) -> dict[str, Any]:
-    return {"what": "encoding", **_who(card, source)}
+def encoding_question(card: Card, source: Source, look: Look | None = None) -> dict[str, Any]:
+    """`look`: which attention is asked for, all of it unless given."""
+    asked = {} if look is None else {"layers": look.layers, "heads": look.heads, "rolled": look.rolled}
+    return {"what": "encoding", **_who(card, source), **asked}
 
 
 def attribution_question(card: Card, source: Source, method: str, target: str, knobs: dict[str, Any]) -> dict[str, Any]:

@@ -279,6 +279,20 @@ class Target:
         return f"{self.kind} {'to' if self.kind == 'similarity' else 'of'} '{self.label}'"
 
 
+@dataclass(frozen=True)
+class Look:
+    """Which attention of a pass is asked for; the rest of it never leaves the device.
+
+    Attributes:
+        layers, heads: counted from 0, or back from -1; None: all of them.
+        rolled: the row of the rollout alone, and no map.
+    """
+
+    layers: tuple[int, ...] | None = None
+    heads: tuple[int, ...] | None = None
+    rolled: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Encoding:
     """One forward pass, in float32 on the host.
@@ -289,6 +303,8 @@ class Encoding:
         logits: class scores, None for an encoder without a head.
         labels: class names, as many as logits.
         reading: how much of each sequence position enters the classifier; adds up to 1.
+        layers, heads: numbers, from 0, of those that `attention` holds where it does not hold all; else ().
+        rollout: attention rolled from what the classifier reads down to the input, where that alone was asked for.
     """
 
     units: Units
@@ -304,6 +320,15 @@ class Encoding:
     notes: tuple[str, ...] = ()
     unknown: int = 0
     left_out: int = 0
+    layers: tuple[int, ...] = ()
+    heads: tuple[int, ...] = ()
+    rollout: Float[np.ndarray, " s"] | None = None
+
+    def head(self, layer: int, head: int) -> Float[np.ndarray, "s s"]:
+        """The map of one head, by its numbers in the model, counted from 0."""
+        assert self.attention is not None
+        at = self.layers.index(layer) if self.layers else layer
+        return self.attention[at, self.heads.index(head) if self.heads else head]
 
     @property
     def probabilities(self) -> np.ndarray:

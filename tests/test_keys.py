@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+import featcore as fc
 from featcore.draw import on_source, strip
-from featcore.keys import fingerprint
-from featcore.types import Clip, Text, Units
+from featcore.keys import digest, fingerprint
+from featcore.runs import encoding_question
+from featcore.types import Clip, Look, Text, Units
 
 
 def clip(value: int, name: str = "a.png") -> Clip:
@@ -50,3 +52,10 @@ def test_what_is_equal_has_the_same_fingerprint_and_a_source_counts_by_its_key()
 def test_what_cannot_be_told_apart_is_refused():
     with pytest.raises(TypeError, match="object has no fingerprint"):
         fingerprint(object())
+
+
+def test_an_encoding_is_kept_by_the_attention_that_was_asked_of_it():
+    card, source = fc.encoders()[0], Text("key", "a text")
+    looks = (None, Look(), Look((1,)), Look((0,)), Look(None, (1,)), Look((0,), (1,)), Look(rolled=True))
+    assert len({digest(encoding_question(card, source, look)) for look in looks}) == len(looks)
+    assert encoding_question(card, source) == encoding_question(card, source, None), "all of it has the key it had"

@@ -46,11 +46,20 @@ def test_records_of_another_machine_are_shown_and_a_bad_file_is_refused_in_words
     assert any("is no record of a measurement" in error.value for error in app.error)
 
 
-@pytest.mark.parametrize("axis", ["units", "resolution", "frames", "batch"])
+@pytest.mark.parametrize("axis", ["units", "resolution", "frames", "patch", "batch"])
 def test_every_axis_opens(axis):
     app = open_page(PAGE, s_axis=axis)
     assert not app.exception
     assert not app.error
+
+
+def test_an_axis_without_a_record_says_so(monkeypatch):
+    from pages.ui import records
+
+    monkeypatch.setattr(records, "shipped_records", lambda: [json.loads(line(16, 1.0, model_id="image-mini"))])
+    app = open_page(PAGE, s_axis="patch", s_encoders=["image-mini"])
+    assert not app.exception
+    assert "No sweep over side of a patch (px) has been measured" in texts(app)
 
 
 def test_a_measurement_runs_in_the_background_is_stopped_and_stays_on_the_page():

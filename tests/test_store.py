@@ -28,6 +28,7 @@ from featcore.types import (
     Infidelity,
     Latency,
     Localisation,
+    Look,
     Provenance,
     Randomisation,
     Redraws,
@@ -76,7 +77,12 @@ def examples() -> dict[str, Any]:
         "Encoding": [
             Encoding(units, places, names, hidden, attention, np.float32([1, -2]), ("bad", "good"), 0, provenance),
             Encoding(units, places, names, hidden, None, None, (), None, provenance, "fused", ("note",), 1, 2),
+            Encoding(
+                units, places, names, hidden, attention[:1], None, (), 0, provenance,
+                layers=(3,), heads=(0, 1), rollout=hidden[0, 0],
+            ),
         ],
+        "Look": [Look(), Look((0, -1), (1,), True)],
         "Attribution": Attribution(
             units, np.array([1e-17, -0.0]), target, "occlusion", knobs, True, provenance, "mask", float("inf"), None
         ),

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from featcore.commands.terminal import in_words, progress, say, tell_line
-from featcore.errors import FeatcoreError, UnknownName
+from featcore.errors import FeatcoreError, NotDefined, UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from featcore.types import Card
 
-EVERYTHING, LIST = "all", "list"
+EVERYTHING, LIST, SWEEP = "all", "list", "scaling"
 PAGES_BENCH = "tests/benchmarks/pages.py"
 
 
@@ -25,6 +25,9 @@ def bench(
         typer.Option("--encoder", "-e", help="an embedded encoder, a folder, or a hub id; may be given again"),
     ] = None,
     budget_s: Annotated[float, typer.Option(min=0.01, help="seconds of timing one point")] = 1.0,
+    axis: Annotated[
+        str | None, typer.Option(help="of 'scaling' this alone: tokens, fragments, frames, patch or batch")
+    ] = None,
     save: Annotated[Path | None, typer.Option(help="append the records to this file; .jsonl or .jsonl.gz")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the records on stdout, one line of JSON each")] = False,
     follow: Annotated[Path | None, typer.Option("--progress", help="keep in this file, as JSON, how far it is")] = None,
@@ -45,12 +48,14 @@ def bench(
             return
         if suite != EVERYTHING and suite not in SUITES:
             raise UnknownName(f"No suite is called '{suite}'. Known: {', '.join(SUITES)}, {EVERYTHING}.")
+        if axis is not None and suite != SWEEP:
+            raise NotDefined(f"Only '{SWEEP}' goes along an axis; '{suite}' does not. Leave --axis out.")
         loaded = [fc.load(name, device, dtype) for name in encoder or _default(fc.encoders())]
         for name in SUITES if suite == EVERYTHING else (suite,):
             if not as_json:
                 say(f"{name}: {SUITES[name].title}")
             with progress(follow) as tell, records.writing(save) as keep:
-                found = run(name, loaded, budget_s, tell)
+                found = run(name, loaded, budget_s, tell, **({} if axis is None else {"axis": axis}))
                 for record in chain(found, _of_pages()) if name == "goals" else found:
                     keep(record)
                     say(json.dumps(record, allow_nan=False) if as_json else _line(record))
@@ -89,7 +94,7 @@ def _line(record: dict[str, Any]) -> str:
         (low, high), (least, most) = record["ratio_ci95"], record["aa_ci95"]
         return (
             f"  {record['variant']:<58} {record['ratio_p50']:6.3f} [{low:.3f}, {high:.3f}]  "
-            f"A/A [{least:.3f}, {most:.3f}]  {_verdict(record)}{disturbed}"
+            f"A/A [{least:.3f}, {most:.3f}]  {_verdict(record)}{_apart(record)}{disturbed}"
         )
     if not record["n"]:
         return f"  {name:<42} {record['variant']:<16} not run: {record['stop_reason']}"
@@ -99,6 +104,15 @@ def _line(record: dict[str, Any]) -> str:
     reached = f"  {record['achieved_flops_s'] / 1e9:.1f} GFLOP/s" if record.get("achieved_flops_s") else ""
     ended = f"{record['n']} runs, {record['stop_reason']}{disturbed}"
     return f"  {name:<42} {record['variant']:<16} {middle}{reached}  {ended}"
+
+
+def _apart(record: dict[str, Any]) -> str:
+    """How far the answers of both sides lie apart, where that was asked."""
+    if record.get("cosine") is None:
+        return ""
+    same = record.get("same_answers")
+    labels = "" if same is None else f", {same} of {record['answers']} inputs get the same label"
+    return f"; cosine {record['cosine']:.6f}{labels}"
 
 
 def _verdict(record: dict[str, Any]) -> str:

@@ -1,7 +1,9 @@
 """Attention weights become a few numbers per head: how spread, how far, and on what."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -90,6 +92,17 @@ def head_statistics(
         diagonal=found["own"],
         measure=measure,
     )
+
+
+def joined(found: Sequence[HeadStatistics]) -> HeadStatistics:
+    """Statistics of groups of layers of one model and input, as those of all of them in that order."""
+
+    def rows(name: str) -> Any:
+        parts = [getattr(each, name) for each in found]
+        return None if parts[0] is None else np.concatenate(parts)
+
+    names = [each.name for each in fields(HeadStatistics) if each.name != "measure"]
+    return HeadStatistics(**{name: rows(name) for name in names}, measure=found[0].measure)
 
 
 def unit_distances(

@@ -43,6 +43,8 @@ def pairs(records: Iterable[Record]) -> list[dict[str, Any]]:
                 "judgement": part(record, "judgement").replace("_", " "),
                 "why": str(record.get("why") or ""),
                 "cosine": known(record, "cosine"),
+                "same_answers": _count(record, "same_answers"),
+                "answers": _count(record, "answers"),
                 "blocks": len(record["ratios"]) if isinstance(record.get("ratios"), list | tuple) else None,
                 "machine": machine(record),
                 "disturbed": bool(record.get("disturbed")),
@@ -138,6 +140,12 @@ def _edges(record: Record, field: str) -> tuple[float, float] | None:
     return (low, high) if low is not None and high is not None and low <= high else None
 
 
+def _count(record: Record, field: str) -> int | None:
+    """A whole number from 0 up; None of anything else."""
+    found = record.get(field)
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < 1_000_000 else None
+
+
 def _label(row: dict[str, Any], several: bool) -> str:
     """What is compared, where there are several whose, and the verdict below it."""
     name = row["comparison"].removeprefix(f"{row['encoder']}: ")
@@ -170,5 +178,8 @@ def _told(row: dict[str, Any]) -> str:
         if row["why"]:
             lines.insert(3, "<br>".join(escape(line) for line in wrap(shorten(row["why"], WHY_MOST), LINE_MOST)))
     if row["cosine"] is not None:
-        lines.append(f"cosine of both answers {row['cosine']:.6f}")
+        least = "" if row["answers"] is None else ", the least of all inputs"
+        lines.append(f"cosine of both answers {row['cosine']:.6f}{least}")
+    if row["same_answers"] is not None and row["answers"] is not None:
+        lines.append(f"the same class comes first for {row['same_answers']} of {row['answers']} inputs")
     return "<br>".join(lines + ["<b>disturbed</b>"] * row["disturbed"])

@@ -9,7 +9,7 @@ from featcore.draw.curves import legend_below
 from featcore.draw.meta import canvas, escape, finish, number, ruled, titled
 from featcore.draw.ruler import curve, disturbed_words, duration, log_axis, looks, told
 from featcore.draw.scale import CATEGORIES, QUIET
-from featcore.draw.sweep import AXES, Record, Series, columns, crossover, local_exponents, rows_of, series
+from featcore.draw.sweep import AXES, Record, Series, columns, crossover, known, local_exponents, rows_of, series
 
 if TYPE_CHECKING:
     from featcore.draw.picture import Picture
@@ -45,7 +45,7 @@ def growth(records: Iterable[Record], axis: str = "units", height: int = 430) ->
             )
         )
         beside = [
-            f"<b>{escape(one.name)}</b><br>{AXES[axis]}: {at:,.0f}<br>{told(record)}"
+            f"<b>{escape(one.name)}</b><br>{AXES[axis]}: {at:,.0f}{_cut(record)}<br>{told(record)}"
             for at, record in zip(one.x, one.records, strict=True)
         ]
         figure.add_trace(curve(one, look, one.x, 1e3 * one.median_s, 1e3 * one.interval_s, one.disturbed, beside))
@@ -65,7 +65,8 @@ def growth(records: Iterable[Record], axis: str = "units", height: int = 430) ->
 def exponents(records: Iterable[Record], axis: str = "units", height: int = 430) -> "Picture":
     """How steeply time grows between neighbouring sizes: measured with a 95 % interval, and dotted that of the FLOP.
 
-    1 means twice the size takes twice the time, 2 means four times. Below the dotted line a fixed cost hides the
+    1 means twice the size takes twice the time, 2 means four times; patches of twice the side are a quarter as many, so
+    along them it is below zero. Below the dotted line a fixed cost hides the
     growth; above it memory or cache slows the larger sizes down.
     """
     import plotly.graph_objects as go
@@ -191,6 +192,12 @@ def _mark_breaks(figure: "Picture", each: Sequence[Series], low_ms: float) -> No
 def _most(each: Sequence[Series], encoder: str) -> float:
     """The most positions that a sweep of an encoder reaches."""
     return max(one.known("tokens").max() for one in each if one.parts["model_id"] == encoder)
+
+
+def _cut(record: Record) -> str:
+    """How many units the input was cut into, as hover text; "" where that is not known."""
+    units = known(record, "units")
+    return "" if units is None else f"<br>{units:,.0f} units"
 
 
 def _say(each: Sequence[Series], axis: str) -> str:

@@ -21,6 +21,7 @@ AXES = {
     "units": "tokens or fragments (positions of the sequence)",
     "resolution": "side of the picture (px)",
     "frames": "frames",
+    "patch": "side of a patch (px)",
     "batch": "inputs at once (batch)",
 }
 """What a sweep varies, and the title of that axis."""
@@ -30,12 +31,14 @@ _VARIED = {
     "units": {"tokens", "height", "width"},
     "resolution": {"tokens", "height", "width"},
     "frames": {"tokens", "frames"},
+    "patch": {"tokens"},
     "batch": {"batch"},
 }
 _SWEPT = {
     "units": ("tokens", "fragments"),
     "resolution": ("fragments",),
     "frames": ("frames",),
+    "patch": ("patch",),
     "batch": ("batch",),
 }
 """What the records of a sweep along an axis call it; a record that belongs to no sweep may stand on any axis."""

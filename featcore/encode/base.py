@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
+from time import time
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,15 +17,15 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from featcore.encode.depth import blocks, shortened
-from featcore.encode.device import describe, device_lock, dtype_name
+from featcore.encode.device import describe, device_lock, dtype_name, sent
 from featcore.encode.finite import refuse_infinite_states
 from featcore.encode.layouts import Layout
-from featcore.encode.maps import across_frames, across_times, across_windows, cells
+from featcore.encode.maps import across_frames, across_times, across_windows, cells, numbers, rolled
 from featcore.encode.probes import asking, over_time, watching
 from featcore.encode.stems import Stem
 from featcore.errors import NotDefined
 from featcore.keys import digest
-from featcore.types import Card, Encoding, Provenance, Sample, Source
+from featcore.types import Card, Encoding, Look, Provenance, Sample, Source
 
 
 @cache
@@ -37,11 +38,18 @@ VERSIONED = {"featcore": "tessera", "torch": "torch", "transformers": "transform
 
 
 class Loader(Protocol):
-    """What differs between text and pixels: how units are cut, and what "nothing there" looks like."""
+    """What differs between text and pixels: how units are cut, and what "nothing there" looks like.
+
+    bytes: whether pixels are kept as bytes, UInt8, which `coloured` turns into what the model sees.
+    """
+
+    bytes: bool
 
     def prepare(self, source: Source, key: str) -> Sample: ...
 
     def blank(self, sample: Sample, kind: str) -> Tensor: ...
+
+    def coloured(self, pixels: Tensor) -> Tensor: ...
 
 
 class States(NamedTuple):
@@ -71,9 +79,11 @@ class Encoder:
         self.device: torch.device = model.device
         self.dtype: torch.dtype = model.dtype
         self.lock = threading.RLock()
+        # A quarter of what floats take on the way; on a CPU nothing is on its way.
+        loader.bytes = self.device.type == "cuda"
         self._attention = model.config._attn_implementation
         self._activations: dict[tuple[int, ...], int] = {}
-        self._stated: dict[tuple[str, int], Provenance] = {}
+        self._stated: dict[tuple[str, int], tuple[int, Provenance]] = {}
         # Some families compute attention in one way only, which they call eager.
         self._fuses = bool(getattr(type(model), "_supports_sdpa", False))
 
@@ -89,51 +99,55 @@ class Encoder:
         with self.lock:
             return self.loader.prepare(source, digest(source.key, self.card.name, self.card.weights_sha256))
 
-    def encode(self, sample: Sample, attention: bool = True, embedded: Tensor | None = None) -> Encoding:
+    def encode(self, sample: Sample, attention: bool | Look = True, embedded: Tensor | None = None) -> Encoding:
         """One forward pass: hidden states, logits and, with eager attention, the attention of every layer and head.
 
         Args:
+            attention: whether weights are kept; a `Look` says of which layers and heads, and only those are copied.
             embedded: a unit embedding, Tensor[1 m d], that stands in for the sample's own.
 
         Raises:
-            NotDefined: the answer is not finite, as where a number format is too short for it.
+            NotDefined: a layer or head that the model does not have, a rollout of maps that are not square, or an
+                answer that is not finite, as where a number format is too short for it.
         """
-        attends = "attention" in self.card.provides
-        kind, asked = self._kind("eager" if attention else "sdpa"), {"output_attentions": attention} if attends else {}
-        spatial = attention and self.layout.attention == "spatial"
-        with (
-            self.running(kind),
-            torch.inference_mode(),
-            asking(self.model, self._probes) as weights,
-            over_time(self.model, spatial) as times,
-        ):
+        attends, look = "attention" in self.card.provides, attention if isinstance(attention, Look) else Look()
+        kind = self._kind("eager" if attention else "sdpa")
+        asked = {"output_attentions": bool(attention)} if attends else {}
+        spatial = bool(attention) and self.layout.attention == "spatial"
+        run = self.model if embedded is None else partial(self._standing_in, embedded)
+        weights: list[Tensor] = []
+        times: list[Tensor] = []
+        with self.running(kind), torch.inference_mode():
             given = {**self.tensors(sample), "output_hidden_states": True, **asked}
-            output = self.model(**given) if embedded is None else self.stem.run(given, embedded.to(self.dtype))
+            if spatial or self._probes:
+                with asking(self.model, self._probes) as weights, over_time(self.model, spatial) as times:
+                    output = run(**given)
+            else:  # of a pass of two milliseconds the two are felt
+                output = run(**given)
         hidden = self._rows(output.hidden_states).float().cpu().numpy()
         logits = self._scores(output)[0].float().cpu().numpy() if "logits" in self.card.provides else None
         refuse_infinite_states(hidden, logits, self.dtype, self.card.name)
-        maps = None
+        reading = weights[0].cpu().numpy() if self._probes else self._reading(sample, len(sample.sequence))
+        kept: dict[str, Any] = {"attention": None}
         if attention and attends:
             # An empty tuple is what fused attention returns without a word; believing it would draw an empty picture.
             config: Any = getattr(self.model.config, "vision_config", self.model.config)
             assert len(output.attentions) == config.num_hidden_layers, "the model gave no attention of some layer"
-            maps = self._maps(sample, tuple(output.attentions), times).float().cpu().numpy()
-            sums = maps @ np.ones(maps.shape[-1], maps.dtype)  # a third of the time that `sum` takes over short rows
-            assert abs(sums - 1).max() < 1e-2, "rows of attention must sum to 1"
+            kept = self._kept(self._maps(sample, tuple(output.attentions), times), look, reading)
         return Encoding(
             units=sample.units,
             positions=sample.positions,
             sequence=sample.sequence,
             hidden=hidden,
-            attention=maps,
             logits=logits,
             labels=self.card.labels if logits is not None else (),
-            reading=weights[0].cpu().numpy() if self._probes else self._reading(sample, len(sample.sequence)),
+            reading=reading,
             provenance=self.provenance(kind),
-            why_no_attention=self._why_no_attention(attention),
+            why_no_attention=self._why_no_attention(bool(attention), look.rolled),
             notes=sample.notes,
             unknown=sample.unknown,
             left_out=sample.left_out,
+            **kept,
         )
 
     def embed(self, sample: Sample) -> Float[Tensor, "1 m d"]:
@@ -250,10 +264,12 @@ class Encoder:
 
     def provenance(self, attention: str, seed: int | None = None) -> Provenance:
         """What is needed to repeat a number that is computed now."""
-        key = self._kind(attention), torch.get_num_threads()
-        if key not in self._stated:
-            self._stated[key] = self._state(*key)
-        return replace(self._stated[key], time_utc=datetime.now(UTC).isoformat(timespec="seconds"), seed=seed)
+        key, second = (self._kind(attention), torch.get_num_threads()), int(time())
+        at, stated = self._stated.get(key) or (0, self._state(*key))
+        if at != second:
+            stated = replace(stated, time_utc=datetime.fromtimestamp(second, UTC).isoformat())
+            self._stated[key] = second, stated
+        return stated if seed is None else replace(stated, seed=seed)
 
     def _state(self, attention: str, threads: int) -> Provenance:
         return Provenance(
@@ -272,39 +288,56 @@ class Encoder:
     def _move(self, value: Any) -> Any:
         if not isinstance(value, Tensor):  # an option of the model's forward
             return value
+        if value.dtype == torch.uint8:
+            return self.loader.coloured(sent(value, self.device)).to(self.dtype)
         return value.to(self.device, self.dtype) if value.is_floating_point() else value.to(self.device)
 
     def _embed(self, value: Tensor) -> Tensor:
         with device_lock(self.device), self.lock, torch.no_grad():
             return self.stem.embed(value)
 
-    def _maps(self, sample: Sample, found: tuple[Tensor, ...], times: list[Tensor]) -> Float[Tensor, "l h s s"]:
+    def _kept(self, maps: list[Float[Tensor, "h s s"]], look: Look, reading: np.ndarray) -> dict[str, Any]:
+        """What is asked of the maps, on the host, as fields of `Encoding`; nothing else is copied there."""
+        if look.rolled:
+            if self.layout.attention not in ("full", "causal"):
+                raise NotDefined(f"Attention of '{self.card.name}' is {self.layout.attention}: it has no rollout.")
+            row = rolled(maps, torch.from_numpy(reading).to(maps[0].device))
+            assert abs(float(row.sum()) - 1) < 1e-2, "rows of attention must sum to 1"
+            return {"attention": None, "rollout": row.cpu().numpy()}
+        layers, heads = numbers(look.layers, len(maps), "Layer"), numbers(look.heads, len(maps[0]), "Head")
+        chosen = torch.stack([maps[layer] if look.heads is None else maps[layer][list(heads)] for layer in layers])
+        found = chosen.float().cpu().numpy()
+        sums = found @ np.ones(found.shape[-1], found.dtype)  # a third of the time that `sum` takes over short rows
+        assert abs(sums - 1).max() < 1e-2, "rows of attention must sum to 1"
+        partial = {"layers": () if look.layers is None else layers, "heads": () if look.heads is None else heads}
+        return {"attention": found, **partial}
+
+    def _maps(self, sample: Sample, found: tuple[Tensor, ...], times: list[Tensor]) -> list[Float[Tensor, "h s s"]]:
         """Attention of every layer over the whole sequence, in the order of `Layout.map_names`."""
         if self.layout.attention == "spatial":
             fast = self.layout.time_fastest
             pairs = zip(times, found, strict=True)
-            return torch.stack(
-                [
-                    one
-                    for time, picture in pairs
-                    for one in (across_times(time, fast), across_frames(picture, sample.units.grid, fast))
-                ]
-            )
+            return [
+                one
+                for time, picture in pairs
+                for one in (across_times(time, fast), across_frames(picture, sample.units.grid, fast))
+            ]
         if self.layout.attention == "windowed":
             stages, grid = self.layout.windows(self.card.config), sample.units.grid
-            return torch.stack(
-                [
-                    across_windows(layer.mean(1, keepdim=True), (rows, columns), window, moved, grid)
-                    for layer, (rows, columns, window, moved) in zip(found, stages, strict=True)
-                ]
-            )
-        return torch.cat(found)
+            return [
+                across_windows(layer.mean(1, keepdim=True), (rows, columns), window, moved, grid)
+                for layer, (rows, columns, window, moved) in zip(found, stages, strict=True)
+            ]
+        return [layer[0] for layer in found]
 
     def _rows(self, states: tuple[Tensor, ...]) -> Float[Tensor, "l s d"]:
         """One row a position for each layer; of feature maps only the last has the units' grid."""
         if self.layout.cells:
             return cells(states[-1])
         return torch.cat(tuple(states))
+
+    def _standing_in(self, embedded: Float[Tensor, "b m d"], **given: Any) -> Any:
+        return self.stem.run(given, embedded.to(self.dtype))
 
     def _run(self, sample: Sample, embedded: Float[Tensor, "b m d"], attention: str = "sdpa", **asked: Any) -> Any:
         """The model's answer to unit embeddings that stand in for the sample's own."""
@@ -378,11 +411,11 @@ class Encoder:
             return "no"
         return attention if self._fuses else "eager"
 
-    def _why_no_attention(self, asked: bool) -> str:
+    def _why_no_attention(self, asked: bool, rolled: bool) -> str:
         if "attention" not in self.card.provides:
             return f"'{self.card.name}' {self.layout.why_no_map(self.card.config)}."
         if asked:
-            return ""
+            return "This pass kept the rollout of its attention and no map." if rolled else ""
         if self._fuses:
             return "This pass ran with fused attention, which keeps no weights."
         return "This pass kept no attention weights; this family has no fused attention that would save time by it."

@@ -1,5 +1,6 @@
 """Where the numbers are computed: the device is chosen once, and one lock a device keeps timings honest."""
 
+import threading
 from pathlib import Path
 
 import torch
@@ -8,6 +9,8 @@ from featcore.encode.turns import Turn, turn
 from featcore.errors import LoadError
 from featcore.settings import settings
 
+MOST_PINNED = 64 * 2**20
+_PINNED = threading.local()
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -43,6 +46,24 @@ def dtype_name(dtype: torch.dtype) -> str:
 def device_lock(device: torch.device) -> Turn:
     """Held while timing, so that nobody else computes on the device meanwhile; forwards take it too."""
     return turn(str(device))
+
+
+def sent(value: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Bytes on a device, UInt8[...]; on CUDA through one pinned buffer a thread, of at most `MOST_PINNED` bytes.
+
+    The buffer is used again, since pinning memory for each input costs more than it saves.
+    """
+    if device.type != "cuda" or value.is_cuda or value.nbytes > MOST_PINNED:
+        return value.to(device)
+    if getattr(_PINNED, "buffer", value[:0]).numel() < value.numel():
+        _PINNED.buffer = torch.empty(value.numel(), dtype=torch.uint8, pin_memory=True)
+        _PINNED.read = torch.cuda.Event()
+    _PINNED.read.synchronize()  # what was staged before may still be on its way
+    staged = _PINNED.buffer[: value.numel()].view(value.shape).copy_(value)
+    with torch.cuda.device(device):
+        moved = staged.to(device, non_blocking=True)
+        _PINNED.read.record()
+    return moved
 
 
 def synchronise(device: torch.device) -> None:

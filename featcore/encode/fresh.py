@@ -8,6 +8,7 @@ import torch
 
 from featcore.encode.base import Encoder
 from featcore.encode.stems import ModuleStem, PixelStem
+from featcore.encode.vision import squashing
 
 SEED = 0
 BASE: dict[str, int] = {
@@ -18,6 +19,13 @@ BASE: dict[str, int] = {
     "positions": 512,
 }
 """The widths of BERT-base. Source: Devlin et al. 2019, arXiv:1810.04805, section 3."""
+_SQUARES = {"image_size": 224, "patch_size": 16}
+VIT_SIZES: dict[str, dict[str, int]] = {
+    "ViT-B size": {name: BASE[name] for name in BASE if name != "positions"} | _SQUARES,
+    "ViT-L size": _SQUARES
+    | {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096},
+}
+"""196 patches each. Source: Dosovitskiy et al. 2021, arXiv:2010.11929, table 1."""
 
 
 def resized(encoder: Encoder, **sizes: Any) -> Encoder:
@@ -27,8 +35,8 @@ def resized(encoder: Encoder, **sizes: Any) -> Encoder:
     depend on the values of the weights, answers do. Its card says that it is random and has no digest of weights.
 
     Args:
-        sizes: image_size, num_frames (pixels), or positions (text): what `Layout` calls them, whatever the family's
-            config does.
+        sizes: image_size, patch_size, num_frames (pixels), or positions (text): what `Layout` calls them, whatever the
+            family's config does.
     """
     layout, old = encoder.layout, encoder.model
     wanted = _spelled(encoder, sizes)
@@ -58,9 +66,19 @@ def resized(encoder: Encoder, **sizes: Any) -> Encoder:
     if layout.modality == "text":
         loader.max_positions = size[0]
         return Encoder(card, layout, loader, model, ModuleStem(model))
-    loader.shape, loader.config = size, stated
+    loader.shape, loader.step, loader.config = size, layout.unit_step(stated), stated
     stem = PixelStem(model, loader.step, loader.grid) if layout.pixels else ModuleStem(model)
     return Encoder(card, layout, loader, model, stem)
+
+
+def vit_sized(encoder: Encoder, name: str) -> Encoder:
+    """A fresh ViT of one of `VIT_SIZES`, which costs what that size costs."""
+    assert encoder.layout.family == "vit"
+    found = resized(encoder, **VIT_SIZES[name])
+    loader: Any = found.loader
+    loader.processor = squashing(copy.deepcopy(loader.processor), found.card.input_size[1:])
+    found.card = replace(found.card, name=name)
+    return found
 
 
 def base_sized(encoder: Encoder, name: str) -> Encoder:

@@ -1,13 +1,42 @@
 """What a model computes on parts of its sequence, put together: attention as one map, feature maps as rows."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from featcore.errors import NotDefined
 
 
 def cells(rows: Tensor) -> Float[Tensor, "b s d"]:
     """A feature map (b d y x, or b d t y x) as one row a cell, in reading order; what has rows already stays."""
     return rows.flatten(2).transpose(1, 2) if rows.ndim > 3 else rows
+
+
+def numbers(asked: Sequence[int] | None, n: int, what: str) -> tuple[int, ...]:
+    """Layers or heads counted from 0, of `n`; all of them for None.
+
+    Raises:
+        NotDefined: the model does not have one of them.
+    """
+    for number in asked or ():
+        if not -n <= number < n:
+            raise NotDefined(f"{what} {number} does not exist; the encoder has {n}, counted from 0.")
+    return tuple(range(n)) if asked is None else tuple(number % n for number in asked)
+
+
+def rolled(maps: Sequence[Float[Tensor, "h s s"]], reading: Float[Tensor, " s"]) -> Float[Tensor, " s"]:
+    """Attention rolled from what the classifier reads down to the input, adding up to 1.
+
+    Only a row vector is carried: v <- v (A_l + I) / 2 from the last layer to the first, with A_l the mean over heads.
+    Same row as the full matrix product at 2 h s^2 instead of 2 s^3 a layer, and no mean over heads is written down.
+    Source: Abnar & Zuidema 2020, arXiv:2005.00928.
+    """
+    row = reading.float()
+    for heads in reversed(maps):
+        row = ((row @ heads.float()).mean(0) + row) / 2
+    return row
 
 
 def across_frames(

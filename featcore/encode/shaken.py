@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from featcore.encode.base import Encoder
-from featcore.types import Encoding, Sample
+from featcore.types import Encoding, Look, Sample
 
 
 class Shaken(Encoder):
@@ -22,5 +22,5 @@ class Shaken(Encoder):
     def embed(self, sample: Sample) -> Float[Tensor, "1 m d"]:
         return super().embed(sample) + self._moves
 
-    def encode(self, sample: Sample, attention: bool = True, embedded: Tensor | None = None) -> Encoding:
+    def encode(self, sample: Sample, attention: bool | Look = True, embedded: Tensor | None = None) -> Encoding:
         return super().encode(sample, attention, self.embed(sample) if embedded is None else embedded)

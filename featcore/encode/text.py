@@ -31,6 +31,7 @@ class TextLoader:
                 f"{', '.join(_found(Path(folder)))}. Save the checkpoint with a tokenizer.json."
             )
         self.max_positions = min(self.tokenizer.model_max_length, layout.positions(config))
+        self.bytes = False
         self.card_name, self.filled, self.table = card_name, layout.filled, int(config["vocab_size"])
         self._refuse_strange_signs()
 
@@ -77,6 +78,10 @@ class TextLoader:
             unknown=unknown,
             left_out=tokens.left_out,
         )
+
+    def coloured(self, pixels: torch.Tensor) -> torch.Tensor:
+        """A text has no pixels, so nothing is ever coloured."""
+        return pixels
 
     def vocabulary(self, size: int) -> tuple[str, ...]:
         """The spelling of every id that a language model can answer with."""

@@ -50,6 +50,8 @@ class Turn:
             if not self._lock.acquire(timeout=timeout):
                 return False
         self._depth += 1
+        if self._depth > 1:  # this thread has it already, so nobody was waited for
+            return True
         with ExitStack() as undone:  # who is told may raise, to stop: then the turn is nobody's
             undone.callback(self.release)
             if waited:

@@ -1,6 +1,7 @@
 """The vision loader: a Clip becomes normalised pixels, and the model's grid is mapped back onto the clip."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from featcore.errors import CutError, LoadError
 from featcore.types import CELL, Clip, Sample, Source
 from featcore.units.grid import place_grid
 
+ALIKE = 1e-6
+"""Pixels coloured here may differ by this from the processor's own."""
 _DIVIDED = "divided_space_time"
 
 
@@ -27,6 +30,8 @@ class VisionLoader:
             self.processor = auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, KeyError) as error:
             raise LoadError(f"'{card_name}' has no image processor that loads: {error}") from error
+        self.bytes = False
+        self._colours: bool | None = None
         self.layout = layout
         self.card_name = card_name
         refuse_vast(self.processor, layout.input_shape(config)[0], card_name)
@@ -45,7 +50,7 @@ class VisionLoader:
         # Keyword arguments of the model beside the pixels.
         self.options: dict[str, Any] = {}
         if "own_size" in config:
-            self.processor = _squashing(self.processor, self.shape[1:])
+            self.processor = squashing(self.processor, self.shape[1:])
             self.options |= {"interpolate_pos_encoding": True} if layout.resizes == "interpolates" else {}
         if layout.family == "vjepa2" and "left_out" in config:  # what it predicts of hidden parts is not asked
             self.options |= {"skip_predictor": True}
@@ -71,7 +76,7 @@ class VisionLoader:
         # Torch refuses memory that may not be written, and a clip's frames may be such.
         frames = list(np.require(source.frames, requirements="W"))
         given = [np.stack(frames)] if self.layout.input_name == "pixel_values_videos" else frames
-        pixels = self.processor(given, input_data_format="channels_last", return_tensors="pt")[self.layout.input_name]
+        pixels = self._pixels(given)
         if tuple(pixels.shape[-2:]) != self.shape[1:]:
             raise CutError(
                 f"The processor of '{self.card_name}' gives {pixels.shape[-2]}x{pixels.shape[-1]} pixels, "
@@ -92,6 +97,33 @@ class VisionLoader:
             source=source,
             notes=self._notes(source, box),
         )
+
+    def _pixels(self, given: list[np.ndarray]) -> torch.Tensor:
+        """What the processor makes of pictures or clips; with `bytes` only scaled and cut, if `coloured` does the rest.
+
+        Whether it does is found out with the first input: it depends on the processor and not on the picture.
+        """
+        run = partial(self.processor, given, input_data_format="channels_last", return_tensors="pt")
+        name = self.layout.input_name
+        if not self.bytes or self._colours is False:
+            return run()[name]
+        raw = run(do_rescale=False, do_normalize=False)[name]
+        if self._colours is None:
+            whole = run()[name]
+            self._colours = raw.dtype == torch.uint8 and bool((self.coloured(raw) - whole).abs().max() < ALIKE)
+            return raw if self._colours else whole
+        return raw
+
+    def coloured(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Bytes as the processor colours them where they are, (x / 255 - mean) / std, as Float; floats stay."""
+        if pixels.dtype != torch.uint8:
+            return pixels
+        of, unit = self.processor, getattr(self.processor, "rescale_factor", 1 / 255)
+        unit = unit if getattr(of, "do_rescale", True) else 1.0
+        normalises = getattr(of, "do_normalize", True)
+        mean, std = (of.image_mean, of.image_std) if normalises else ((0.0,), (1.0,))
+        shift, scale = (torch.tensor(each, device=pixels.device).reshape(-1, 1, 1) / unit for each in (mean, std))
+        return (pixels.float() - shift) / scale
 
     def seen(self, clip: Clip) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
         """The box (t, y, x) of the clip that survives the processor's resize and centre crop, in frames and pixels."""
@@ -114,7 +146,7 @@ class VisionLoader:
         "mean" is the colour the processor subtracts (0 after normalising), "black" is RGB 0, "blur" is the input under
         a Gaussian whose sigma is 1/16 of the shorter side.
         """
-        pixels = sample.tensors[self.layout.input_name]
+        pixels = self.coloured(sample.tensors[self.layout.input_name])
         if kind == "mean":
             return torch.zeros_like(pixels)
         if kind == "black":
@@ -141,7 +173,7 @@ class VisionLoader:
         return tuple(notes)
 
 
-def _squashing(processor: Any, size: tuple[int, ...]) -> Any:
+def squashing(processor: Any, size: tuple[int, ...]) -> Any:
     """A processor that scales the whole picture to rows and columns, and colours it as the given one does."""
     if hasattr(processor, "crop_pct"):  # ConvNeXt's knows squares only
         kept = ("resample", "do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")

@@ -11,7 +11,7 @@ import numpy as np
 from featcore.encode.layouts import layout_of
 from featcore.errors import NotDefined
 from featcore.explain.base import METHODS, Progress, knob, without_passes
-from featcore.types import Attribution, Card, Encoding, Sample, Target
+from featcore.types import Attribution, Card, Encoding, Look, Sample, Target
 
 if TYPE_CHECKING:
     from featcore.encode.base import Encoder
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 def attention_scores(encoding: Encoding, layer: int = -1, head: int = -1) -> np.ndarray:
     """Float[s]: attention that each position receives from what the classifier reads: one position, or the mean over
-    those it averages. head -1 is the mean over heads."""
+    those it averages. head -1 is the mean over the heads that were kept."""
     maps = _maps(encoding)
+    if encoding.layers:
+        layer = encoding.layers.index(layer)
+    if encoding.heads and head != -1:
+        head = encoding.heads.index(head)
     check_layer(layer, len(maps))
     if not -1 <= head < maps.shape[1]:
         raise NotDefined(f"Head {head} does not exist; the encoder has {maps.shape[1]}, counted from 0 (-1: mean).")
@@ -31,11 +35,13 @@ def attention_scores(encoding: Encoding, layer: int = -1, head: int = -1) -> np.
 def rollout_scores(encoding: Encoding) -> np.ndarray:
     """Float[s]: attention rolled from what the classifier reads down to the input, adding up to 1.
 
-    Only a row vector is carried: v <- v (A_l + I) / 2 from the last layer to the first, with A_l the mean over heads.
-    Same row as the full matrix product at 2 h s^2 instead of 2 s^3 a layer, and no mean over heads is written down.
+    As `featcore.encode.maps.rolled`, of maps that are on the host; or the row that was rolled on the device.
     Source: Abnar & Zuidema 2020, arXiv:2005.00928.
     """
+    if encoding.rollout is not None:
+        return encoding.rollout
     maps = _maps(encoding)
+    assert not encoding.layers, "all layers are rolled"
     row = encoding.reading.astype(maps.dtype, copy=False)
     shares = np.full(maps.shape[1], 1 / maps.shape[1], maps.dtype)
     for heads in maps[::-1]:
@@ -88,8 +94,11 @@ class Attention:
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target | None, progress: Progress) -> Attribution:
         start = perf_counter()
-        encoding = encoder.encode(sample)
-        return _placed(self, encoder, sample, encoding, attention_scores(encoding, self.layer, self.head), start)
+        heads = None if self.head == -1 else (self.head,)
+        encoding = encoder.encode(sample, Look((self.layer,), heads))
+        layer = encoding.layers[0] if encoding.layers else self.layer
+        row = attention_scores(encoding, layer, self.head)
+        return _placed(self, encoder, sample, encoding, row, start)
 
 
 @METHODS
@@ -115,7 +124,7 @@ class Rollout:
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target | None, progress: Progress) -> Attribution:
         start = perf_counter()
-        encoding = encoder.encode(sample)
+        encoding = encoder.encode(sample, Look(rolled=True))
         return _placed(self, encoder, sample, encoding, rollout_scores(encoding), start)
 
 

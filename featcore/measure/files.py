@@ -25,7 +25,7 @@ LONGEST_S = 1e9
 MOST_CHARACTERS = 1_000
 """Characters of a text in a record; more are left out behind an ellipsis."""
 
-BASE_NAME, APP_NAME = "BERT-base size", "the app"
+BASE_NAME, VIT_NAMES, APP_NAME = "BERT-base size", ("ViT-B size", "ViT-L size"), "the app"
 """What `model_id` says of a goal that is asked of no checkpoint."""
 
 Record = dict[str, Any]

@@ -24,8 +24,8 @@ from featcore.types import Attribution, Sample, Target
 
 STEPS = 50
 SETS = 512
-ALIKE = 1e-3
-"""The two sides of a comparison must compute the same numbers to this."""
+ALIKE = {torch.float32: 1e-3, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+"""The two sides of a comparison must compute the same numbers to this, by the number format of both."""
 CLOSE = 0.01
 """Error of a map, as a share of it, that both sides must stay below where they take different steps."""
 REFERENCE = 1025
@@ -87,7 +87,7 @@ def integrated(
     def ours() -> Any:
         return explain(encoder, sample, "integrated_gradients", target, steps=STEPS)
 
-    alike(theirs().detach()[torch.from_numpy(sample.rows)], ours().scores)
+    alike(theirs().detach()[torch.from_numpy(sample.rows)], ours().scores, encoder.dtype)
     return ("Captum", theirs), ("ours", ours)
 
 
@@ -105,7 +105,7 @@ def occlusion(encoder: Encoder, sample: Sample, target: Target) -> Sides:
     def ours() -> Any:
         return explain(encoder, sample, "occlusion", target)
 
-    alike(theirs()[rows], ours().scores)
+    alike(theirs()[rows], ours().scores, encoder.dtype)
     return ("Captum", theirs), ("ours", ours)
 
 
@@ -124,10 +124,10 @@ def plain(encoder: Encoder, sample: Sample) -> Callable[[Tensor], Tensor]:
     return forward
 
 
-def alike(theirs: Tensor, ours: np.ndarray) -> None:
+def alike(theirs: Tensor, ours: np.ndarray, dtype: torch.dtype = torch.float32) -> None:
     """Two sides that compute different things are not compared."""
     difference = float(abs(theirs.double().cpu().numpy() - ours).max())
-    assert difference < ALIKE, f"the two sides do not compute the same: {difference}"
+    assert difference < ALIKE[dtype], f"the two sides do not compute the same: {difference}"
 
 
 def adaptive(encoder: Encoder, sample: Sample, target: Target) -> Sides:

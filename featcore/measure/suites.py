@@ -3,8 +3,10 @@
 A record is one line of JSON, as of `featcore.measure.records`. Beyond what every record has, one of a sweep has
 
     suite            the suite's name
-    axis             what grows along the sweep: "tokens", "fragments", "frames" or "batch"
-    axis_value       how much of it here: positions of a text, fragments of a picture or of one clip, frames, inputs
+    axis             what grows along the sweep: "tokens", "fragments", "frames", "patch" or "batch"
+    axis_value       how much of it here: positions of a text, fragments of a picture or of one clip, frames, the side
+                     of a patch in pixels, inputs
+    patch            side of a patch in pixels, null for text; along "patch" the picture stays and patches get finer
     series           joins the records of one curve: encoder, axis and variant
     units            tokens or fragments of one input; `tokens` are the positions, special ones included
     batch, frames, height, width      of the call; height and width in pixels, null for text
@@ -22,6 +24,7 @@ A record is one line of JSON, as of `featcore.measure.records`. Beyond what ever
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from featcore.encode.base import Encoder
 from featcore.explain.base import Progress, silent
@@ -42,13 +45,15 @@ class Suite:
 
     name: str
     title: str
-    records: Callable[[Sequence[Encoder], float, Progress], Iterator[Record]]
+    records: Callable[..., Iterator[Record]]
 
 
 SUITES: Registry[Suite] = Registry("suite")
 
 
-def run(name: str, encoders: Sequence[Encoder], budget_s: float = 1.0, progress: Progress = silent) -> Iterator[Record]:
+def run(
+    name: str, encoders: Sequence[Encoder], budget_s: float = 1.0, progress: Progress = silent, **options: Any
+) -> Iterator[Record]:
     """The records of one suite, each as soon as it is measured.
 
     Each measurement holds its device from its first call to its last; between two others get their turn, and the
@@ -58,16 +63,17 @@ def run(name: str, encoders: Sequence[Encoder], budget_s: float = 1.0, progress:
         encoders: loaded ones; what they allow decides which points there are.
         budget_s: seconds of timing one point; warm-up, counting and what the points need come on top.
         progress: called with (hundredths done, hundredths in all), a hundred a point; raise `Cancelled` to stop.
+        options: of this suite alone; "scaling" takes `axis`.
 
     Raises:
         UnknownName: no such suite.
     """
-    return SUITES[name].records(encoders, budget_s, progress)
+    return SUITES[name].records(encoders, budget_s, progress, **options)
 
 
 for _suite in (
     Suite("stages", "What each stage costs, from reading the file to the attention of every head", stages),
-    Suite("scaling", "How time grows with tokens, fragments, frames and batch", scaling),
+    Suite("scaling", "How time grows with tokens, fragments, frames, patch size and batch", scaling),
     Suite("batch", "Throughput against batch, and the batch that is enough", batch),
     Suite("variants", "Number formats and kinds of attention against float32 with fused attention, in pairs", variants),
     Suite("goals", "What featcore adds to the libraries below it, in pairs", goals),

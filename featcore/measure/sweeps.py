@@ -5,11 +5,12 @@ from functools import partial
 
 from featcore.encode.base import Encoder
 from featcore.encode.device import free_bytes
+from featcore.errors import NotDefined
 from featcore.explain.base import Progress, silent
 from featcore.measure import records
 from featcore.measure.latency import StageProgress
 from featcore.measure.records import Record
-from featcore.measure.trial import Trial, measured, of_length, of_shape, own, sizes, work
+from featcore.measure.trial import Trial, measured, of_length, of_patch, of_shape, own, sizes, work
 
 LENGTHS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 """Positions of a text."""
@@ -17,6 +18,8 @@ SCALES = (0.5, 1, 1.5, 2, 3, 4)
 """Side of a picture, as a multiple of the checkpoint's own."""
 FRAMES = (0.25, 0.5, 1, 2, 4, 8)
 """Frames of a clip, as a multiple of the checkpoint's own."""
+PATCHES = (16, 8, 4, 2)
+"""Sides of a patch in pixels, those of them that divide the picture; the smaller the patch, the more there are."""
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 ENOUGH = 0.9
 """Share of the largest throughput that a batch must reach to be called enough."""
@@ -24,6 +27,7 @@ LEAST_CALLS = 5
 """A sweep ends before the size at which fewer calls than this, by FLOP, would fit into the budget."""
 
 
+AXES = ("tokens", "fragments", "frames", "patch", "batch")
 Point = tuple[str, int, Callable[[], Trial]]
 """Axis, value on it, and how the trial is made."""
 
@@ -100,15 +104,38 @@ def lengths(encoder: Encoder) -> list[Point]:
     return found
 
 
+def patches(encoder: Encoder) -> list[Point]:
+    """The sample of ours at its own size, cut ever finer by fresh encoders of the same width and depth.
+
+    None where units are no patches of one size: of a text, of windows, and of the cells of feature maps.
+    """
+    layout, card = encoder.layout, encoder.card
+    if "patch_size" not in card.config or layout.cells or layout.attention not in ("full", "spatial"):
+        return []
+    sides = [side for side in PATCHES if all(size % side == 0 for size in card.input_size[1:])]
+    return [("patch", side, partial(of_patch, encoder, side)) for side in sides]
+
+
 def batches(encoder: Encoder) -> list[Point]:
     """The sample of ours, more and more of it at once."""
     one = own(encoder)
     return [("batch", n, partial(one.repeated, n)) for n in BATCHES]
 
 
-def scaling(encoders: Sequence[Encoder], budget_s: float, progress: Progress = silent) -> Iterator[Record]:
-    """How time grows with units and with batch."""
-    points = [(encoder, [*lengths(encoder), *batches(encoder)]) for encoder in encoders]
+def scaling(
+    encoders: Sequence[Encoder], budget_s: float, progress: Progress = silent, axis: str | None = None
+) -> Iterator[Record]:
+    """How time grows with units, with finer patches and with batch; `axis`: along this one of `AXES` alone.
+
+    Raises:
+        NotDefined: no such axis.
+    """
+    if axis not in (None, *AXES):
+        raise NotDefined(f"No sweep goes along '{axis}'. Known: {', '.join(AXES)}.")
+    points = []
+    for encoder in encoders:
+        every = [*lengths(encoder), *patches(encoder), *batches(encoder)]
+        points.append((encoder, [point for point in every if axis in (None, point[0])]))
     yield from sweep("scaling", points, budget_s, progress)
 
 

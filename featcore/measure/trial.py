@@ -13,13 +13,14 @@ from featcore.encode.base import Encoder
 from featcore.encode.device import device_lock, synchronise
 from featcore.encode.fresh import resized
 from featcore.errors import NotDefined
-from featcore.inputs.samples import first_for
+from featcore.inputs.samples import first_for, samples
 from featcore.measure import records, traffic
 from featcore.measure.flops import total_flops
 from featcore.measure.quiet import watch
 from featcore.measure.records import Record
 from featcore.measure.stream import stopwatch
 from featcore.measure.timer import timed
+from featcore.types import Source
 
 MOST = 100
 """Samples of one point at most."""
@@ -59,7 +60,18 @@ class Trial:
 
 def own(encoder: Encoder) -> Trial:
     """The first sample of ours, as the encoder cuts it."""
-    sample = encoder.prepare(first_for(encoder.card))
+    return _of(encoder, first_for(encoder.card))
+
+
+def every(encoder: Encoder) -> list[Trial]:
+    """All our samples of an encoder's modality, as it cuts them."""
+    card = encoder.card
+    frames = {"frames": card.input_size[0]} if card.modality == "video" else {}
+    return [_of(encoder, example.load(**frames)) for example in samples(card.modality)]
+
+
+def _of(encoder: Encoder, source: Source) -> Trial:
+    sample = encoder.prepare(source)
     tensors, units = encoder.tensors(sample), len(sample.units)
     if encoder.layout.modality == "text":
         return Trial(encoder, tensors, units, len(sample.sequence))
@@ -117,6 +129,17 @@ def of_shape(encoder: Encoder, frames: int, height: int, width: int) -> Trial:
     return Trial(encoder, {layout.input_name: made}, units, positions, 1, frames, height, width, weights)
 
 
+def of_patch(encoder: Encoder, side: int) -> Trial:
+    """Our first sample as a fresh encoder of the same width and depth cuts it, into patches of another side in pixels.
+
+    Raises:
+        NotDefined: a side that does not divide the encoder's rows and columns.
+    """
+    if any(size % side for size in encoder.card.input_size[1:]):
+        raise NotDefined(f"'{encoder.card.name}' sees {encoder.card.input_size[1:]}, no whole patches of {side} px.")
+    return replace(own(resized(encoder, patch_size=side)), weights="random")
+
+
 def measured(
     trial: Trial,
     budget_s: float,
@@ -158,8 +181,10 @@ def measured(
 
 def sizes(trial: Trial) -> Record:
     """How large the input of a trial is."""
+    card = trial.encoder.card
     return {
         **records.of_size(trial.positions, trial.batch, trial.frames, trial.height, trial.width),
+        "patch": None if trial.height is None else trial.encoder.layout.unit_step(card.config)[1],
         "units": trial.units,
         "attention_bytes": attention_bytes(trial),
     }
@@ -168,14 +193,17 @@ def sizes(trial: Trial) -> Record:
 def attention_bytes(trial: Trial) -> int | None:
     """Bytes of all attention maps of the call, if they are kept; 0 without attention, None where not every position
     sees every other."""
-    encoder = trial.encoder
+    return map_bytes(trial.encoder, trial.positions, trial.batch)
+
+
+def map_bytes(encoder: Encoder, positions: int, batch: int = 1) -> int | None:
+    """As `attention_bytes`, of so many positions of an encoder: known before anything runs."""
     if "attention" not in encoder.card.provides:
         return 0
     if encoder.layout.attention not in ("full", "causal"):
         return None
     config: Any = getattr(encoder.model.config, "vision_config", encoder.model.config)
-    maps = encoder.layers * config.num_attention_heads * trial.batch
-    return maps * trial.positions**2 * encoder.dtype.itemsize
+    return encoder.layers * config.num_attention_heads * batch * positions**2 * encoder.dtype.itemsize
 
 
 def work(trial: Trial) -> tuple[int, str]:

@@ -19,7 +19,7 @@ from featcore.measure import records
 from featcore.measure.latency import StageProgress
 from featcore.measure.pairs import compare
 from featcore.measure.records import Record
-from featcore.measure.trial import Trial, own, sizes, work
+from featcore.measure.trial import Trial, every, own, sizes, work
 
 PAIR = 5
 """Budgets of a point that a pair gets: two sides, and a control as long again."""
@@ -42,6 +42,7 @@ VARIANTS = (
     Kind("float32", "sdpa", "inductor"),
     Kind("bfloat16", "sdpa"),
     Kind("bfloat16", "eager"),
+    Kind("float16", "sdpa"),
     Kind("int8", "sdpa"),
 )
 
@@ -50,24 +51,29 @@ def variants(encoders: Sequence[Encoder], budget_s: float, progress: Progress = 
     """Three records a variant: baseline, variant, and their ratio with a control.
 
     int8 is dynamic quantisation of the linear maps, on the CPU and forward only. The ratio says beside the times how
-    far the answers are from the baseline's: `max_abs_diff` and `cosine` of the class scores, and whether the same class
-    comes first (`same_answer`). Compiling happens in the first call, which is apart. A variant that does not run here
-    is left out.
+    far the answers to `answers` of our samples are from the baseline's: the largest difference of class scores
+    (`max_abs_diff`), the least `cosine` of them, and to how many inputs the same class comes first (`same_answers`;
+    null without a classifier). Compiling happens in the first call, which is apart. A variant that does not exist here
+    is left out; one that fails is a record without samples whose `stop_reason` says what failed.
     """
     run_id = records.new_run()
     plans = [(encoder, kind) for encoder in encoders for kind in VARIANTS if _holds(encoder, kind)]
     for index, (encoder, kind) in enumerate(plans):
         tell = StageProgress(progress, index, len(plans))
         baseline, other = of_kind(encoder, BASELINE), of_kind(encoder, kind)
+        kinds = {"suite": "variants", **records.of_encoder(encoder, kind.attention), **sizes(baseline)}
+        stated = {"dtype": kind.dtype, "compiled": kind.compiler}
         name = f"{encoder.card.name}: {kind} / {BASELINE}"
         with device_lock(encoder.device).alone("variants"), ExitStack() as held:
             held.enter_context(baseline.encoder.running(BASELINE.attention))
             held.enter_context(other.encoder.running(kind.attention))
-            apart = difference(baseline.forward(), other.forward())
+            if failed := failure(other):
+                yield records.refused(failed, "forward", str(kind), run_id, **kinds | stated)
+                continue
             settle = partial(synchronise, encoder.device)
             sides = (str(BASELINE), baseline.forward), (str(kind), other.forward)
             found = compare(name, *sides, PAIR * budget_s, settle=settle, tell=tell)
-        kinds = {"suite": "variants", **records.of_encoder(encoder, kind.attention), **sizes(baseline)}
+            apart = difference(answers(baseline.encoder), answers(other.encoder), "logits" in encoder.card.provides)
         first, second, ratio = records.of_pair(found, "forward", run_id, **kinds)
         flop, source = work(baseline)
         yield (
@@ -77,11 +83,27 @@ def variants(encoders: Sequence[Encoder], budget_s: float, progress: Progress = 
         )
         yield (
             second
-            | {"dtype": kind.dtype, "compiled": kind.compiler, "weight_bytes": weight_bytes(encoder, kind.dtype)}
+            | stated
+            | {"weight_bytes": weight_bytes(encoder, kind.dtype)}
             | records.of_work(flop, source, second["p50_s"])
         )
-        yield ratio | {"dtype": kind.dtype, "compiled": kind.compiler} | apart
+        yield ratio | stated | apart
     progress(100 * len(plans), 100 * len(plans))
+
+
+def failure(trial: Trial) -> str:
+    """Why a trial cannot be timed here: an operator that this device lacks in this format, or answers beyond its
+    range; "" where it can."""
+    try:
+        found = trial.forward()
+    except RuntimeError as error:  # torch says with it, and with its kin, that it has no such operator
+        return str(error).partition("\n")[0]
+    return "" if found.isfinite().all() else "its answers are no finite numbers"
+
+
+def answers(encoder: Encoder) -> list[Tensor]:
+    """What an encoder answers to each of our samples."""
+    return [trial.forward() for trial in every(encoder)]
 
 
 def of_kind(encoder: Encoder, kind: Kind) -> Trial:
@@ -114,13 +136,17 @@ def weight_bytes(encoder: Encoder, dtype: str) -> int:
     return 4 * whole - 3 * linear if dtype == "int8" else whole * getattr(torch, dtype).itemsize
 
 
-def difference(expected: Tensor, found: Tensor) -> Record:
-    """How far answers are from those of the baseline."""
-    a, b = expected.double().flatten(), found.double().flatten()
+def difference(expected: Sequence[Tensor], found: Sequence[Tensor], labels: bool = True) -> Record:
+    """How far answers are from those of the baseline, input by input; `labels`: whether they score classes."""
+    pairs = [(a.double(), b.double()) for a, b in zip(expected, found, strict=True)]
+    alike = [torch.nn.functional.cosine_similarity(a.flatten(), b.flatten(), dim=0) for a, b in pairs]
+    # A language model's answer is what follows its last position.
+    first = [tuple(int(each.flatten(0, -2)[-1].argmax()) for each in pair) for pair in pairs]
     return {
-        "max_abs_diff": float((a - b).abs().max()),
-        "cosine": float(torch.nn.functional.cosine_similarity(a, b, dim=0)),
-        "same_answer": bool(a.argmax() == b.argmax()),
+        "max_abs_diff": max(float((a - b).abs().max()) for a, b in pairs),
+        "cosine": float(min(alike)),
+        "answers": len(pairs),
+        "same_answers": sum(a == b for a, b in first) if labels else None,
     }
 
 

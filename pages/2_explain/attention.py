@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from featcore.types import Look
 from pages import ui
 
 st.title("Attention")
@@ -14,11 +15,12 @@ with ui.friendly_errors():
     with st.container(border=True):
         asked = ui.pick_one("h", needs=frozenset({"attention"}))
     if asked:
-        encoding = ui.encoded(asked.card, asked.picked.source)
+        ui.show_size(asked.card, asked.picked.source)
         left, right = st.columns(2, gap="large")
         with left:
-            found = ui.head_statistics(asked.card, encoding, asked.picked.source)
+            found = ui.head_statistics(asked.card, asked.picked.source)
             layer, head = ui.show_heads("h", asked.card, found)
+        encoding = ui.encoded(asked.card, asked.picked.source, Look((layer,), (head,)))
         with right:
             ui.show_map("h", encoding, layer, head)
         ui.show_gaze("h", asked.picked.source, encoding, layer, head)

@@ -3,7 +3,7 @@
 from pages.ui.agreeing import show_agreement
 from pages.ui.cached import drawn, encoded, explained, read_source, timed
 from pages.ui.choose import pick_comparison, pick_encoder, pick_input, pick_kind, pick_preset, pick_target
-from pages.ui.heads import head_statistics, show_gaze, show_heads, show_map
+from pages.ui.heads import head_statistics, show_gaze, show_heads, show_map, show_size
 from pages.ui.methods import pick_methods, pick_one, show_methods, show_ranking
 from pages.ui.model import show_model
 from pages.ui.pairs import show_pairs

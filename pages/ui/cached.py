@@ -15,7 +15,7 @@ from featcore.encode.turns import telling
 from featcore.errors import Cancelled
 from featcore.keys import digest, fingerprint
 from featcore.settings import settings
-from featcore.types import Attribution, Card, Encoding, Latency, Source
+from featcore.types import Attribution, Card, Encoding, Latency, Look, Source
 from pages.ui.show import escape
 
 if TYPE_CHECKING:
@@ -126,15 +126,22 @@ def read_source(question: dict[str, Any], read: Callable[[], Source]) -> Source:
     return fetch({"what": "source", **question}, lambda progress: read(), "Reading")
 
 
-def encoded(card: Card, source: Source) -> Encoding:
-    """Hidden states, attention and logits of a source; no model runs when it was asked before."""
+def encoded(card: Card, source: Source, look: Look | None = None) -> Encoding:
+    """Hidden states, attention and logits of a source; no model runs when it was asked before.
+
+    Args:
+        look: which attention is shown; all of it answers, too, where it is known.
+    """
     from featcore.runs import encoding_question
 
     def compute(progress: Callable) -> Encoding:
         with encoder(card) as loaded:
-            return loaded.encode(loaded.prepare(source))
+            return loaded.encode(loaded.prepare(source), look or True)
 
-    return fetch(encoding_question(card, source), compute, f"Encoding with {card.title}")
+    whole = encoding_question(card, source)
+    if look is not None and (found := known(digest(whole))) is not None:
+        return found
+    return fetch(encoding_question(card, source, look), compute, f"Encoding with {card.title}")
 
 
 def explained(

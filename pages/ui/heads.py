@@ -7,8 +7,11 @@ import streamlit as st
 
 from featcore.compare.attention import HeadStatistics
 from featcore.encode.layouts import layout_of
-from featcore.types import Card, Encoding, Source
-from pages.ui.cached import drawn, fetch
+from featcore.keys import digest
+from featcore.runs import encoding_question
+from featcore.types import Card, Encoding, Look, Source
+from pages.ui.cached import drawn, encoder, fetch, known
+from pages.ui.choose import layers_of
 from pages.ui.show import figure
 from pages.ui.units import mark_unit, pick_unit
 
@@ -22,17 +25,57 @@ STATISTICS = {
 }
 
 
-def head_statistics(card: Card, encoding: Encoding, source: Source) -> HeadStatistics:
+AT_ONCE = 64 * 2**20
+"""Bytes of maps that leave the device in one pass for statistics; larger ones take a pass for each group of layers."""
+
+
+def show_size(card: Card, source: Source) -> None:
+    """How large all maps of an input are, said before any of them is asked for."""
+
+    def compute(progress: Callable) -> list:
+        from featcore.measure.trial import map_bytes
+
+        with encoder(card) as loaded:
+            positions = len(loaded.prepare(source).sequence)
+            return [positions, map_bytes(loaded, positions), layers_of(card)]
+
+    question = {"what": "maps", "weights": card.weights_sha256, "source": source.key, "size": list(card.input_size)}
+    positions, size, layers = fetch(question, compute, "Size of the maps")
+    if size:
+        st.caption(
+            f"All maps of these {positions:,} positions in {layers} layers: {size / 1e6:,.2f} MB. Statistics take "
+            "a layer or a few at a time, and of the maps only the one that is shown leaves the device."
+        )
+
+
+def head_statistics(card: Card, source: Source) -> HeadStatistics:
     """Entropy, distance and shares of every head."""
 
     def compute(progress: Callable) -> HeadStatistics:
-        from featcore.compare.attention import head_statistics
+        from featcore.compare.attention import head_statistics, joined
+        from featcore.measure.trial import map_bytes
 
-        assert encoding.attention is not None
-        return head_statistics(encoding.attention, encoding.positions, encoding.units)
+        whole = known(digest(encoding_question(card, source)))
+        if whole is not None:
+            return head_statistics(whole.attention, whole.positions, whole.units)
+        found = []
+        with encoder(card) as loaded:
+            sample = loaded.prepare(source)
+            for looks in _groups(layers_of(card), map_bytes(loaded, len(sample.sequence))):
+                part = loaded.encode(sample, Look(looks))
+                assert part.attention is not None
+                found.append(head_statistics(part.attention, part.positions, part.units))
+                progress(looks[-1] + 1, layers_of(card))
+        return joined(found)
 
     question = {"what": "heads", "weights": card.weights_sha256, "source": source.key, "size": list(card.input_size)}
     return fetch(question, compute, "Statistics of the heads")
+
+
+def _groups(layers: int, size: int | None) -> list[tuple[int, ...]]:
+    """Numbers of layers that share a pass, so that their maps stay within `AT_ONCE`; `size` is that of all of them."""
+    many = layers if not size else max(1, int(AT_ONCE / size * layers))
+    return [tuple(range(start, min(start + many, layers))) for start in range(0, layers, many)]
 
 
 def show_heads(prefix: str, card: Card, found: HeadStatistics) -> tuple[int, int]:
@@ -79,8 +122,7 @@ def show_map(prefix: str, encoding: Encoding, layer: int, head: int) -> None:
     """Who looks at whom, in one head."""
     from featcore import draw
 
-    assert encoding.attention is not None
-    picture = drawn(draw.attention_map, encoding.attention[layer, head], encoding.sequence)
+    picture = drawn(draw.attention_map, encoding.head(layer, head), encoding.sequence)
     figure(picture, f"{prefix}_map", f"attention-layer{layer + 1}-head{head + 1}")
 
 
@@ -88,7 +130,6 @@ def show_gaze(prefix: str, source: Source, encoding: Encoding, layer: int, head:
     """Where one unit looks, or who looks at it, drawn on the input."""
     from featcore import draw
 
-    assert encoding.attention is not None
     left, right = st.columns(2, vertical_alignment="bottom")
     with left:
         unit = pick_unit(f"{prefix}_unit", encoding.units)
@@ -101,7 +142,7 @@ def show_gaze(prefix: str, source: Source, encoding: Encoding, layer: int, head:
             key=f"{prefix}_way",
             bind="query-params",
         )
-    weights = encoding.attention[layer, head]
+    weights = encoding.head(layer, head)
     if unit is None:
         row = weights.mean(0) if way == "looks at" else weights.mean(1)
         st.caption("No unit is marked: the average over all positions is shown. Click one to see its own.")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from featcore.measure.files import APP_NAME, BASE_NAME, Record
+from featcore.measure.files import APP_NAME, BASE_NAME, VIT_NAMES, Record
 from pages.ui import records as kept
 from pages.ui.cached import drawn
 from pages.ui.show import figure, friendly_errors
@@ -21,7 +21,7 @@ SUITES = {
     ),
 }
 
-OF_ALL = (BASE_NAME, APP_NAME)
+OF_ALL = (BASE_NAME, *VIT_NAMES, APP_NAME)
 """Goals that are asked of no embedded encoder stand beside those of each."""
 
 

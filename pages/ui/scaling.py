@@ -12,7 +12,13 @@ from pages.ui import records as kept
 from pages.ui.cached import drawn
 from pages.ui.show import figure, friendly_errors
 
-AXES = {"units": "Tokens or fragments", "resolution": "Resolution", "frames": "Frames", "batch": "Batch"}
+AXES = {
+    "units": "Tokens or fragments",
+    "resolution": "Resolution",
+    "frames": "Frames",
+    "patch": "Patch size",
+    "batch": "Batch",
+}
 SUITES = {"scaling": "How time grows", "ceilings": "Ceilings for the roofline", "convergence": "Explanations"}
 POSITIONS = tuple(2**power for power in range(3, 12))
 

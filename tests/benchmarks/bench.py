@@ -6,7 +6,8 @@ import numpy as np
 
 import featcore as fc
 from featcore.encode.device import describe
-from featcore.measure.goals import GOALS, defined, measure
+from featcore.measure.aims import defined, goals_on
+from featcore.measure.goals import measure
 from featcore.measure.pairs import Paired
 from featcore.measure.trial import own
 
@@ -33,7 +34,7 @@ def main(blocks: int = 30) -> None:
         encoder = fc.load(name)
         where = f"{describe(encoder.device)}, {encoder.provenance('sdpa').dtype}"
         print(f"{name}: {own(encoder).positions} positions, {where}, at most {blocks} blocks A B B A")
-        for goal in GOALS:
+        for goal in goals_on(encoder.device.type):
             if not goal.base and defined(goal, encoder):
                 found = measure(goal, encoder, BUDGET_S, most=blocks)
                 print("  ", goal.key, line(found, goal.limit(found)), flush=True)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featcore.compare.attention import head_statistics, unit_distances
+from featcore.compare.attention import head_statistics, joined, unit_distances
 from featcore.errors import NotDefined
 from featcore.types import Units
 from featcore.units.grid import cut_grid
@@ -137,3 +137,13 @@ def test_regions_are_measured_in_pixels():
 def test_attention_of_another_input_is_refused_in_words():
     with pytest.raises(NotDefined, match="4 positions for 4 units do not fit attention over 3"):
         head_statistics(np.ones((1, 1, 3, 3)), np.arange(4), tokens(4))
+
+
+def test_statistics_of_groups_of_layers_join_to_those_of_all():
+    maps = np.random.default_rng(0).dirichlet(np.ones(5), (3, 2, 5))
+    parts = [head_statistics(maps[group], np.arange(4) + 1, tokens(4)) for group in ([0], [1, 2])]
+    found, whole = joined(parts), head_statistics(maps, np.arange(4) + 1, tokens(4))
+    for name in ("entropy", "distance", "distance_share", "special", "top_share", "diagonal"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+    assert found.time_share is None
+    assert found.measure == whole.measure

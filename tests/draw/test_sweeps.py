@@ -265,6 +265,12 @@ def test_a_forest_has_the_widest_control_on_top_and_says_its_verdicts():
     assert [line.x0 for line in lines] == [1.02, 1], "the goal, and the line at 1"
 
 
+def test_a_ratio_says_how_many_inputs_keep_their_label():
+    told = draw.forest([ratio(cosine=0.99, same_answers=7, answers=9)]).data[1].hovertext
+    assert "cosine of both answers 0.990000, the least of all inputs<br>the same class comes first for 7 of 9" in told
+    assert "comes first" not in draw.forest([ratio(same_answers="<b>", answers=True)]).data[1].hovertext
+
+
 def test_a_ratio_with_a_broken_interval_is_left_out():
     assert not draw.forest([ratio(ratio_ci95=[2, 1]), ratio(aa_ci95="x"), ratio(ratio_ci95=[1])]).data
 

@@ -6,6 +6,9 @@ import torch
 from transformers import AutoImageProcessor, AutoTokenizer, AutoVideoProcessor
 
 from featcore.encode.catalog import card_of, load
+from featcore.errors import NotDefined
+from featcore.explain.attention import rollout_scores
+from featcore.types import Look
 from tests import tiny
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
@@ -62,6 +65,39 @@ def test_rows_of_attention_sum_to_one(case):
     assert attention.shape[2:] == (positions, positions)
     np.testing.assert_allclose(attention.sum(-1), 1, atol=1e-5)
     assert attention.min() >= 0
+
+
+@pytest.mark.parametrize("name", ["bert", "vit", "timesformer", "swin"])
+def test_of_the_attention_only_what_is_looked_at_is_copied(cases, name):
+    case = cases(name)
+    whole = case.encoder.encode(case.sample)
+    some = case.encoder.encode(case.sample, Look((-1, 0), (0,)))
+    last = len(whole.attention) - 1
+    np.testing.assert_array_equal(some.attention, whole.attention[[last, 0]][:, [0]])
+    assert (some.layers, some.heads) == ((last, 0), (0,))
+    np.testing.assert_array_equal(some.head(last, 0), whole.attention[last, 0])
+    copied = some.attention if some.attention.base is None else some.attention.base
+    assert torch.as_tensor(copied).untyped_storage().nbytes() == 2 * whole.attention[0, 0].nbytes
+    np.testing.assert_array_equal(case.encoder.encode(case.sample, Look(layers=(0,))).attention, whole.attention[:1])
+    np.testing.assert_array_equal(some.logits, whole.logits)
+    for look, lacking in ((Look(layers=(99,)), "Layer 99"), (Look(heads=(0, -99)), "Head -99")):
+        with pytest.raises(NotDefined, match=f"{lacking} does not exist"):
+            case.encoder.encode(case.sample, look)
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2", "vit", "videomae"])
+def test_a_rollout_on_the_device_is_that_of_the_maps_and_no_map_leaves_it(cases, name):
+    case = cases(name)
+    row = case.encoder.encode(case.sample, Look(rolled=True))
+    assert row.attention is None
+    np.testing.assert_allclose(row.rollout, rollout_scores(case.encoder.encode(case.sample)), atol=1e-6)
+    assert row.rollout.nbytes == 4 * len(case.sample.sequence)
+    assert "rollout" in row.why_no_attention
+
+
+def test_a_rollout_of_maps_that_are_not_square_is_refused(cases):
+    with pytest.raises(NotDefined, match="is windowed: it has no rollout"):
+        cases("swin").encoder.encode(cases("swin").sample, Look(rolled=True))
 
 
 def test_fused_attention_answers_the_same_and_says_why_it_shows_none(case):

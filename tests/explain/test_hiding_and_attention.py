@@ -70,6 +70,18 @@ def test_attention_is_the_row_of_the_class_position_or_the_mean_of_all_rows(case
     assert np.allclose(attention_scores(video, layer=-1), video.attention[-1].mean(0).mean(0))
 
 
+@pytest.mark.parametrize("name", ["bert", "videomae"])
+def test_methods_of_attention_score_what_all_maps_would(cases, name):
+    case = cases(name)
+    whole = case.encoder.encode(case.sample)
+    at = case.sample.positions
+    for layer, head in ((-1, -1), (0, 1)):
+        found = fc.explain(case.encoder, case.sample, "attention", layer=layer, head=head).scores
+        np.testing.assert_allclose(found, attention_scores(whole, layer, head)[at], atol=1e-6)
+    found = fc.explain(case.encoder, case.sample, "attention_rollout").scores
+    np.testing.assert_allclose(found, rollout_scores(whole)[at], atol=1e-6)
+
+
 def test_the_random_floor_depends_on_its_seed_alone(cases):
     one, again, other = (
         fc.explain(cases(name).encoder, cases(name).sample, "random", seed=seed).scores

@@ -1,5 +1,6 @@
 """Suites yield records that say what was run; counts are exact, no test here looks at a time."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -7,15 +8,19 @@ import pytest
 import torch
 
 from featcore.draw.batches import throughput
-from featcore.encode.fresh import base_sized, in_format
+from featcore.encode.fresh import VIT_SIZES, base_sized, in_format, vit_sized
 from featcore.errors import NotDefined
 from featcore.explain.base import resolve_target
-from featcore.inputs.samples import first_for
-from featcore.measure.goals import GOALS, defined
+from featcore.inputs.samples import first_for, samples
+from featcore.measure.accelerated import at_peak, captured
+from featcore.measure.aims import CUDA_GOALS, GOALS, defined, goals_on
+from featcore.measure.files import VIT_NAMES
 from featcore.measure.pairs import Paired, compare
 from featcore.measure.sides import alike, longest, number_format
 from featcore.measure.suites import run
-from featcore.measure.trial import of_length, of_shape
+from featcore.measure.sweeps import BATCHES, PATCHES, patches
+from featcore.measure.trial import every, of_length, of_patch, of_shape, own, sizes, work
+from featcore.measure.variants import answers, difference, failure
 
 QUICK = 0.001
 
@@ -59,6 +64,31 @@ def test_pixels_of_any_size_run_and_a_table_of_another_size_is_random(cases: Any
     assert large.repeated(2).forward().shape[0] == 2
 
 
+@pytest.mark.parametrize("name", ["vit", "vit-wide", "videomae", "timesformer", "vjepa2", "clip_vision_model"])
+def test_patches_of_half_the_side_are_four_times_as_many_of_one_picture(cases: Any, name: str) -> None:
+    encoder = cases(name).encoder
+    found = [make() for _, _, make in patches(encoder)]
+    sides = [side for _, side, _ in patches(encoder)]
+    assert sides == [side for side in PATCHES if all(size % side == 0 for size in encoder.card.input_size[1:])]
+    assert {(each.frames, each.height, each.width) for each in found} == {encoder.card.input_size}
+    assert [4 * each.units for each in found[:-1]] == [each.units for each in found[1:]]
+    assert [sizes(each)["patch"] for each in found] == sides
+    assert {each.weights for each in found} == {"random"}
+    assert all(each.forward().isfinite().all() for each in found)
+    with pytest.raises(NotDefined, match="no whole patches of 7 px"):
+        of_patch(encoder, 7)
+
+
+def test_a_sweep_along_one_axis_holds_no_other_and_what_has_no_patches_is_left_out(cases: Any) -> None:
+    assert not [point for name in ("bert", "resnet", "swin") for point in patches(cases(name).encoder)]
+    found = list(run("scaling", [cases("vit").encoder, cases("bert").encoder], 5.0, axis="patch"))
+    assert {(record["axis"], record["model_id"]) for record in found} == {("patch", cases("vit").encoder.card.name)}
+    assert [record["patch"] for record in found] == [record["axis_value"] for record in found]
+    assert all(record["flops_source"] == "formula" for record in found)
+    with pytest.raises(NotDefined, match="Known: tokens, fragments, frames, patch, batch"):
+        list(run("scaling", [], axis="depth"))
+
+
 @pytest.mark.parametrize("name", ["bert", "vit"])
 def test_both_sides_of_every_goal_compute_the_same(cases: Any, name: str) -> None:
     encoder = cases(name).encoder
@@ -90,6 +120,62 @@ def test_a_goal_of_short_passes_is_a_time_and_not_a_share() -> None:
     goal = GOALS[0]
     assert goal.limit(of(0.02)) == 1.02
     assert goal.limit(of(0.002)) == pytest.approx(1.1)
+
+
+def test_goals_are_those_of_the_device_and_only_cuda_has_those_of_an_accelerator(cases: Any) -> None:
+    on = {device: [(goal.key, round(1 / goal.most, 2)) for goal in goals_on(device)] for device in ("cpu", "cuda")}
+    assert on["cuda"] == [("G2", 2.0), ("G2", 2.0), ("G4a", 20.0), ("G6", 20.0), ("G11", 0.5)]
+    assert len(on["cpu"]) == len(GOALS)
+    assert {key for key, _ in on["cpu"]} == {"G1", "G3", "G4b", "G4c", "G5", "G6", "G7", "G8", "G10"}
+    assert not goals_on("mps")
+    assert {goal.vit for goal in CUDA_GOALS} == {"", *VIT_SIZES}
+    assert tuple(VIT_SIZES) == VIT_NAMES
+    for goal in CUDA_GOALS:
+        assert [name for name in ("bert", "vit", "resnet") if defined(goal, cases(name).encoder)] == [
+            "vit" if goal.vit else "bert"
+        ]
+
+
+def test_a_vit_of_base_size_has_196_patches(cases: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    assert {name: each["num_hidden_layers"] for name, each in VIT_SIZES.items()} == {"ViT-B size": 12, "ViT-L size": 24}
+    monkeypatch.setitem(VIT_SIZES, "ViT-B size", VIT_SIZES["ViT-B size"] | small)
+    encoder = vit_sized(cases("vit").encoder, "ViT-B size")
+    assert own(encoder).units == 196
+    assert own(encoder).forward().shape[0] == 1
+    assert encoder.card.name == "ViT-B size"
+
+
+def test_a_pass_is_held_against_a_product_of_as_many_flop_and_captured_on_cuda_alone(cases: Any) -> None:
+    encoder = cases("vit").encoder
+    sample = encoder.prepare(first_for(encoder.card))
+    target = resolve_target(encoder, sample, None)
+    (_, product), (name, forward) = at_peak(encoder, sample, target, side=16)
+    trial = next(each for each in map(own(encoder).repeated, BATCHES) if name == f"forward of {each.batch} inputs")
+    rows, side = product().shape
+    assert 2 * rows * side * side == pytest.approx(work(trial)[0], rel=0.05)
+    assert len(forward()) == trial.batch
+    with pytest.raises(NotDefined, match="is on cpu"):
+        captured(encoder, sample, target)
+
+
+def test_each_side_of_a_goal_says_how_it_ran(cases: Any) -> None:
+    encoder = cases("bert").encoder
+    fields = ("dtype", "attn_impl", "grad")
+    found = {
+        goal.what: [tuple(side[field] for field in fields) for side in goal.stated(encoder)]
+        + [goal.stated(encoder)[1]["weight_bytes"] / goal.stated(encoder)[0]["weight_bytes"]]
+        for goal in GOALS
+    }
+    plain = ("float32", "sdpa", "none")
+    assert found["encode / bare forward"] == [plain, plain, 1]
+    assert found["encode with all heads and rollout / bare forward"] == [plain, ("float32", "eager", "none"), 1]
+    assert found["IG-50 / Captum"] == [("float32", "sdpa", "input")] * 2 + [1]
+    assert found["bfloat16 / float32, base size"] == [plain, ("bfloat16", "sdpa", "none"), 0.5]
+    assert found["int8 / float32, base size"][:2] == [plain, ("int8", "sdpa", "none")]
+    assert found["int8 / float32, base size"][2] < 1
+    (captum, ours, _) = next(each for what, each in found.items() if what.startswith("IG-50 in bfloat16"))
+    assert (captum, ours) == (("float32", "sdpa", "input"), ("bfloat16", "sdpa", "input"))
 
 
 def test_a_batch_that_would_not_fit_into_memory_is_a_record_without_samples_and_ends_the_axis(
@@ -163,11 +249,44 @@ def test_an_encoding_in_another_format_is_nearly_that_of_float32(cases: Any, dty
     assert (other().logits != plain().logits).any()
 
 
+def test_answers_are_compared_input_by_input_and_labels_by_what_comes_first() -> None:
+    expected = [torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 2.0]])]
+    found = [torch.tensor([[2.0, 0.0]]), torch.tensor([[1.0, 0.0]])]
+    apart = difference(expected, found)
+    assert apart == {"max_abs_diff": 2.0, "cosine": 0.0, "answers": 2, "same_answers": 1}
+    assert difference(expected, found, labels=False)["same_answers"] is None
+    spoken = torch.tensor([[[0.0, 1.0], [1.0, 0.0]]])
+    assert difference([spoken], [spoken.flip(1)])["same_answers"] == 0, "of a language model the last position's"
+
+
+@pytest.mark.parametrize("name", ["bert", "vit"])
+def test_a_variant_answers_all_our_samples_or_says_what_failed(cases: Any, name: str) -> None:
+    case = cases(name)
+    half = in_format(case.encoder, "float16")
+    assert len(every(case.encoder)) == len(samples(case.encoder.card.modality))
+    trial = own(half)
+    if failed := failure(trial):
+        assert "Half" in failed
+    else:
+        apart = difference(answers(case.encoder), answers(half))
+        assert apart["cosine"] > 0.99
+        assert apart["answers"] == len(samples(case.encoder.card.modality))
+    next(half.model.parameters()).data.fill_(float("inf"))
+    assert failure(own(half)) == "its answers are no finite numbers"
+
+    def broken() -> torch.Tensor:
+        raise NotImplementedError("not implemented for 'Half'")
+
+    lacking: Any = SimpleNamespace(forward=broken)
+    assert failure(lacking) == "not implemented for 'Half'"
+
+
 def test_goals_and_ceilings_are_records_with_what_they_are_judged_by(cases: Any) -> None:
     goals = list(run("goals", [cases("resnet").encoder], QUICK))
     assert [record["variant"] for record in goals][:2] == ["forward", "encode"]
     assert goals[2]["judgement"] == "cannot_tell", "no budget, no blocks, no conclusion"
-    assert goals[2]["goal"] == "G1"
+    assert [record["goal"] for record in goals[:3]] == ["G1"] * 3
+    assert [record["grad"] for record in goals if record["goal"] == "G5"] == ["input"] * 3
     roofs = list(run("ceilings", [], QUICK))
     products = [record for record in roofs if record["variant"].startswith("matmul")]
     assert all(record["flops"] == 2 * record["axis_value"] ** 3 for record in products)
