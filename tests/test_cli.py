@@ -137,7 +137,7 @@ def test_latency_of_a_file_reads_it_again_and_tells_raw_samples(bert: Path, tmp_
     written = tmp_path / "a.txt"
     written.write_text("not bad")
     found = json.loads(call("latency", "-e", bert, "--file", written, "--budget-s", "0.05", "--json").stdout)
-    assert [one["stage"] for one in found] == ["read", "cut", "encode", "attention"]
+    assert [one["stage"] for one in found] == ["read", "cut", "encode", "attention", "total"]
     assert all(one["samples_s"] and one["provenance"]["threads"] for one in found)
 
 
