@@ -142,6 +142,14 @@ class GradientShapley:
             size = chunk_size(encoder, sample, gradients=True)
             parts = [min(size, self.samples - size * i) for i in range(ceil(self.samples / size))]
             total = torch.zeros(embedded.shape[1], device=embedded.device)
+            rows = torch.from_numpy(sample.rows).to(embedded.device)
+
+            def without_noise_elsewhere(noisy: Tensor) -> Tensor:
+                # Captum's noise falls on special rows too, where input and baseline are one and no score is due.
+                whole = embedded.expand(len(noisy), -1, -1).clone()
+                whole[:, rows] = noisy[:, rows]
+                return explained(whole)
+
             # Seeding reaches the generator of every GPU, so each is put back, whichever one computes.
             gpus = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
             for index, part in enumerate(parts):
@@ -151,7 +159,7 @@ class GradientShapley:
                     torch.manual_seed(self.seed * 1009 + index)
                     np.random.seed(self.seed * 1009 + index)
                     try:
-                        scores = GradientShap(explained).attribute(
+                        scores = GradientShap(without_noise_elsewhere).attribute(
                             leaf(embedded), baselines=blank, n_samples=part, stdevs=self.noise
                         )
                     finally:
