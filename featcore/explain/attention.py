@@ -77,6 +77,8 @@ def check_layer(layer: int, layers: int) -> None:
 class Attention:
     """How much the read-out position attends to each unit, in one layer and head: a weight, not an effect.
 
+    sum_i r[i] A_l[h i j], or its mean over h: A_l = softmax(Q K^T / sqrt(d)) from query i to key j, and r the share of
+    each position in what the classifier reads.
     Source: Vaswani et al. 2017, arXiv:1706.03762; why it is no explanation: Jain & Wallace 2019, arXiv:1902.10186.
     """
 
@@ -106,7 +108,8 @@ class Attention:
 class Rollout:
     """Attention multiplied through the layers with the residual added; not specific to a class.
 
-    Source: Abnar & Zuidema 2020, arXiv:2005.00928.
+    r B_L ... B_1 with B_l = (mean_h A_l[h] + I) / 2, and r the share of each position in what the classifier reads.
+    Source: Abnar & Zuidema 2020, arXiv:2005.00928, equation 1.
     """
 
     name: ClassVar[str] = "attention_rollout"

@@ -26,7 +26,8 @@ _SEEDED = threading.Lock()
 class SaliencyMap:
     """Length of the gradient of the target at each unit: how fast the output moves, without direction.
 
-    Source: Simonyan et al. 2013, arXiv:1312.6034, with the L2 norm over the width.
+    |dF/dx_i|, x_i the embedding of unit i.
+    Source: Simonyan et al. 2013, arXiv:1312.6034, section 3, with the L2 norm over the width.
     """
 
     name: ClassVar[str] = "saliency"
@@ -78,8 +79,9 @@ class InputTimesGradient:
 class Integrated:
     """Gradients averaged along the straight line from a baseline to the input, times the difference.
 
-    Scores add up to F(x) - F(baseline); the gap is stated. Gauss-Legendre nodes, so few steps are enough.
-    Source: Sundararajan et al. 2017, arXiv:1703.01365.
+    sum_d (x - x0)[i d] * integral over a from 0 to 1 of dF/dx[i d] at x0 + a (x - x0), x0 the baseline.
+    Scores add up to F(x) - F(x0); the gap is stated. Gauss-Legendre nodes, so few steps are enough.
+    Source: Sundararajan et al. 2017, arXiv:1703.01365, equation 1.
     """
 
     name: ClassVar[str] = "integrated_gradients"
@@ -116,6 +118,8 @@ class GradientShapley:
     """Gradients at random points between baseline and noisy input, times the difference: a sampled cousin of
     integrated gradients. Completeness holds only on average over many samples, so the gap is stated and not small.
 
+    mean over draws of sum_d (x' - x0)[i d] * dF/dx[i d] at x0 + a (x' - x0), with a even on 0 to 1, x0 the baseline and
+    x' the input with normal noise on its units.
     Source: Lundberg & Lee 2017, arXiv:1705.07874, as in Captum's GradientShap.
     """
 
@@ -142,6 +146,14 @@ class GradientShapley:
             size = chunk_size(encoder, sample, gradients=True)
             parts = [min(size, self.samples - size * i) for i in range(ceil(self.samples / size))]
             total = torch.zeros(embedded.shape[1], device=embedded.device)
+            rows = torch.from_numpy(sample.rows).to(embedded.device)
+
+            def without_noise_elsewhere(noisy: Tensor) -> Tensor:
+                # Captum's noise falls on special rows too, where input and baseline are one and no score is due.
+                whole = embedded.expand(len(noisy), -1, -1).clone()
+                whole[:, rows] = noisy[:, rows]
+                return explained(whole)
+
             # Seeding reaches the generator of every GPU, so each is put back, whichever one computes.
             gpus = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
             for index, part in enumerate(parts):
@@ -151,7 +163,7 @@ class GradientShapley:
                     torch.manual_seed(self.seed * 1009 + index)
                     np.random.seed(self.seed * 1009 + index)
                     try:
-                        scores = GradientShap(explained).attribute(
+                        scores = GradientShap(without_noise_elsewhere).attribute(
                             leaf(embedded), baselines=blank, n_samples=part, stdevs=self.noise
                         )
                     finally:

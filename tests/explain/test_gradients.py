@@ -9,6 +9,7 @@ import featcore as fc
 from featcore.errors import Cancelled, NotDefined, UnknownName
 from featcore.explain import base
 from featcore.types import Target
+from tests.explain.closed import OnPaper
 
 FAMILIES = ("bert", "vit", "videomae")
 
@@ -68,6 +69,27 @@ def test_gradient_shap_is_repeatable_and_leaves_the_random_generators_alone(case
     assert not np.allclose(one.scores, other.scores)
     assert torch.equal(state, torch.get_rng_state())
     assert np.array_equal(numpy_state, np.random.get_state()[1])
+
+
+def test_noise_of_gradient_shap_falls_on_units_and_leaves_special_rows_as_they_are(cases):
+    case = cases("bert")
+    whole = case.encoder.embed(case.sample)
+    special = np.setdiff1d(np.arange(whole.shape[1]), case.sample.rows)
+    assert len(special)
+    seen = []
+
+    def answer(embedded):
+        seen.append(embedded.detach())
+        return embedded.sin().sum((1, 2))[:, None]
+
+    found = fc.explain(
+        OnPaper(case.encoder, answer), case.sample, "gradient_shap", Target(0, "a"), samples=8, noise=0.5
+    )
+    points = torch.cat(seen)
+    assert torch.equal(points[:, special], whole[:, special].expand(len(points), -1, -1))
+    assert found.special_share == 0
+    quiet = fc.explain(OnPaper(case.encoder, answer), case.sample, "gradient_shap", Target(0, "a"), samples=8)
+    assert not np.allclose(found.scores, quiet.scores)
 
 
 def test_gradient_shap_comes_near_integrated_gradients_with_many_samples(cases):
