@@ -130,7 +130,7 @@ def _over_set(
 
 def write_record(record: dict[str, Any]) -> None:
     """A row a method; behind each number how it stands to the random floor."""
-    from featcore.trust.shipped import percent
+    from featcore.trust.shipped import percent, turned_down
 
     say(f"{record['title']}: {record['n']} inputs, encoder {record['encoder']}, seed {record['seed']}")
     say(record["marked"])
@@ -160,6 +160,8 @@ def write_record(record: dict[str, Any]) -> None:
         if best:
             title, alike = record["measures"][measure][0], ", ".join(best["not_told_apart"])
             say(f"{title}: best is {best['method']}" + (f", not told apart from {alike}" if alike else ""))
+    for line in turned_down(record):
+        say(line)
     for method, reason in record["not_run"].items():
         say(f"{method}: not run. {reason}")
     say(f"intervals: {record['interval']}")

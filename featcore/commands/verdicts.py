@@ -38,8 +38,8 @@ def ask(
     """
     from featcore.explain import METHODS, why_not
     from featcore.explain.floor import FLOORS
+    from featcore.trust.cheaper import affordable
     from featcore.trust.own import Asked, check_all, judge_all, record
-    from featcore.trust.run import affordable
 
     if options["scale"] not in (None, "probability", "logit"):
         raise UnknownName(f"Curves cannot read a '{options['scale']}'. Known: probability, logit.")

@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from featcore.errors import InputError, NotDefined
-from featcore.explain import METHODS, explain, methods, why_not
-from featcore.explain.base import Method, make, resolve_target, silent
+from featcore.explain import METHODS, explain, why_not
+from featcore.explain.base import Method, knobs_of, make, resolve_target, silent
 from featcore.explain.floor import FLOORS
 from featcore.keys import digest
-from featcore.measure.definitions import DEFINITIONS, Definition
 from featcore.measure.faithfulness import judge
+from featcore.measure.infidelity import DRAWS, Falls, falls, foretold
 from featcore.measure.quiet import watch
-from featcore.measure.truth import POINTING, localise
+from featcore.measure.truth import localise
 from featcore.settings import settings
+from featcore.trust.cheaper import Turned, affordable, turned_down
+from featcore.trust.measures import MEASURES
 from featcore.trust.sets import SETS, LeftOut, MarkedSet
 from featcore.trust.statistics import LEAST, RESAMPLES, Verdict, mean_interval, paired, verdict
 from featcore.types import Attribution, Sample, Target, Truth
@@ -33,15 +35,10 @@ if TYPE_CHECKING:
     from featcore.encode.base import Encoder
 
 SCHEMA = 1
-AFFORDABLE = 150
-"""Passes for one input above which a method has to be asked for by name."""
 STEPS = 20
 """Parts that deletion and insertion cut the order of units into."""
 
 Record = dict[str, Any]
-
-MEASURES: dict[str, Definition] = POINTING | {name: DEFINITIONS[name] for name in ("abpc", "insertion", "deletion")}
-"""What is measured of every map, with its definition."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +53,13 @@ class _Input:
 
 @dataclass(frozen=True, eq=False)
 class _Done:
-    """What is kept of one input: its maps, and one number of each measure for each of them."""
+    """What is kept of one input: its maps by method, and one number of each measure for each of them."""
 
     key: str
     truth: Truth
     label: str
     right: bool | None
-    maps: tuple[tuple[Attribution, dict[str, float | None]], ...]
+    maps: dict[str, tuple[Attribution, dict[str, float | None]]]
 
 
 def run(
@@ -78,8 +75,9 @@ def run(
 
     Args:
         name: of a set, see `sets.SETS`.
-        chosen: methods; unless given, all that are defined for the encoder and need at most `AFFORDABLE` passes for
-            the first input. The floors are always there.
+        chosen: methods; unless given, all that are defined for the encoder. Those that need more than
+            `cheaper.AFFORDABLE` passes for the first input have a knob turned down until they do not. The floors are
+            always there.
         data: folder of the data, that of the settings unless given.
         seed: of the order of inputs, of the random floor and of the resampling.
         progress: called with (maps done, maps in all) before every map.
@@ -104,24 +102,30 @@ def run(
     rng, skipped = np.random.default_rng(seed), Counter[str]()
     done: list[_Done] = []
     not_run: dict[str, str] = {}
+    turned: dict[str, Turned] = {}
     complete = True
     try:
         for one in _inputs(chosen_set, encoder, folder, rng, skipped):
             if not wanted:
                 wanted, not_run = affordable(encoder, one.sample)
-            maps = []
+                turned = turned_down(encoder, one.sample, not_run)
+                wanted = [*(each.method for each in turned.values()), *wanted]
+                not_run = {name: reason for name, reason in not_run.items() if name not in turned}
+            changes = falls(encoder, one.sample, one.target, seed=seed + len(done))
+            maps = {}
             for place, method in enumerate(wanted):
                 progress(len(done) * len(wanted) + place, n * len(wanted))
                 try:
-                    maps.append(_judged(encoder, one, method.name, seed + len(done)))
+                    maps[method.name] = _judged(encoder, one, method, changes, seed + len(done))
                 except NotDefined as reason:
                     # Some only find out with an input; what was asked for, or ran before, is not dropped in silence.
-                    if done or method.name in chosen:
+                    # One that was turned down may be too coarse for a longer input: then it says so in the record.
+                    if method.name in chosen or (done and method.name not in turned):
                         raise
                     not_run[method.name] = str(reason)
             wanted = [method for method in wanted if method.name not in not_run]
             # All of an input at once, so that an interruption leaves every method with the same inputs.
-            done.append(_Done(one.sample.source.key, one.truth, one.target.label, one.right, tuple(maps)))
+            done.append(_Done(one.sample.source.key, one.truth, one.target.label, one.right, maps))
             if len(done) == n:
                 break
     except KeyboardInterrupt:
@@ -130,7 +134,7 @@ def run(
         reasons = "; ".join(f"{count} times: {reason}" for reason, count in skipped.items())
         raise InputError(f"No input of the set '{name}' was judged. {reasons or 'It was stopped before the first.'}")
     progress(1, 1)
-    values = {method.name: _values(done, place) for place, method in enumerate(wanted)}
+    values = {method.name: _values(done, method.name) for method in wanted}
     right = [one.right for one in done if one.right is not None]
     return {
         "schema": SCHEMA,
@@ -152,9 +156,10 @@ def run(
         "right": _round(np.mean(right)) if right else None,
         "measures": {name: [one.name, one.sentence, one.better] for name, one in MEASURES.items()},
         "steps": STEPS,
-        "reads": "while units are hidden, F is the softmax probability of the explained class",
+        "reads": "while units are hidden, F is the softmax probability of the explained class; infidelity reads what "
+        f"is explained itself, over {DRAWS} random sets of hidden units, the same for all maps of an input",
         "interval": f"95 % percentile bootstrap over inputs, {RESAMPLES} resamples; verdicts from {LEAST} inputs on",
-        "methods": [_summary(done, place, values, seed) for place in range(len(wanted))],
+        "methods": [_summary(done, method.name, turned.get(method.name), values, seed) for method in wanted],
         "best": {measure: _best(measure, values, seed) for measure in MEASURES},
         "not_run": not_run,
         "data_sha256": chosen_set.data_digest(folder),
@@ -164,22 +169,6 @@ def run(
         "disturbed": disturbed(),
         "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def affordable(encoder: Encoder, sample: Sample) -> tuple[list[Method], dict[str, str]]:
-    """The methods that are run unless others are asked for, floors last, and why others are not."""
-    run_now, left = [], {}
-    for method in methods():
-        one = make(method.name)
-        if reason := why_not(method, encoder):
-            left[method.name] = reason
-        elif one.passes(sample) > AFFORDABLE:
-            left[method.name] = (
-                f"It needs {one.passes(sample)} passes for one input; above {AFFORDABLE} it is run when asked for."
-            )
-        else:
-            run_now.append(one)
-    return sorted(run_now, key=lambda one: one.name in FLOORS), left
 
 
 def _inputs(
@@ -208,14 +197,19 @@ def _useless(sample: Sample, truth: Truth) -> str:
     return "every unit is marked" if truth.mask.all() else ""
 
 
-def _judged(encoder: Encoder, one: _Input, method: str, draw: int) -> tuple[Attribution, dict[str, float | None]]:
+def _judged(
+    encoder: Encoder, one: _Input, method: Method, changes: Falls, draw: int
+) -> tuple[Attribution, dict[str, float | None]]:
     """One map of one input, and its numbers by the names of `MEASURES`."""
-    # One map of noise for all inputs would be one fixed map; each input draws its own.
-    knobs: dict[str, Any] = {"seed": draw % 1001} if method == "random" else {}
-    found = explain(encoder, one.sample, method, one.target, **knobs)
+    knobs: dict[str, Any] = dict(knobs_of(method))
+    if method.name == "random":
+        # One map of noise for all inputs would be one fixed map; each input draws its own.
+        knobs["seed"] = draw % 1001
+    found = explain(encoder, one.sample, method.name, one.target, **knobs)
     points = localise(found.scores, one.truth)
     faithful = judge(encoder, one.sample, found, steps=STEPS, target=one.target)
-    return found, {name: getattr(points if hasattr(points, name) else faithful, name) for name in MEASURES}
+    numbers = {name: getattr(points if hasattr(points, name) else faithful, name, None) for name in MEASURES}
+    return found, numbers | {"infidelity": foretold(changes, found).share}
 
 
 # --- what the record says --------------------------------------------------------------------------------------------
@@ -225,22 +219,23 @@ Values = dict[str, dict[str, np.ndarray]]
 """Method to measure to one number an input, NaN where it is not defined."""
 
 
-def _values(done: list[_Done], place: int) -> dict[str, np.ndarray]:
-    numbers = [one.maps[place][1] for one in done]
+def _values(done: list[_Done], method: str) -> dict[str, np.ndarray]:
+    numbers = [one.maps[method][1] for one in done]
     return {
         measure: np.array([np.nan if each[measure] is None else each[measure] for each in numbers], float)
         for measure in MEASURES
     }
 
 
-def _summary(done: list[_Done], place: int, values: Values, seed: int) -> Record:
-    maps = [one.maps[place][0] for one in done]
+def _summary(done: list[_Done], name: str, turned: Turned | None, values: Values, seed: int) -> Record:
+    maps = [one.maps[name][0] for one in done]
     method, seconds = METHODS[maps[0].method], [each.seconds for each in maps]
     gaps = [each.completeness_gap for each in maps if each.completeness_gap is not None]
     knobs = {key: value for key, value in maps[0].knobs if (method.name, key) != ("random", "seed")}
     return {
         "name": method.name,
-        "title": method.title,
+        "title": method.title if turned is None else turned.title,
+        "turned_down": None if turned is None else [turned.knob, turned.default, turned.value],
         "knobs": knobs,
         "passes": int(np.median([each.passes for each in maps])),
         "seconds": [_round(np.median(seconds)), _round(max(seconds))],

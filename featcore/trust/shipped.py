@@ -13,6 +13,9 @@ SCHEMA = 1
 NEEDED = ("set", "title", "marked", "target", "encoder", "n", "chance", "measures", "methods", "best", "provenance")
 START, END = "<!-- trust -->", "<!-- end of trust -->"
 
+COMPARED = ("integrated_gradients", "occlusion")
+"""Methods whose difference to the random map stands in the README for every set."""
+
 Record = dict[str, Any]
 
 
@@ -60,9 +63,24 @@ def shipped(assets: Path) -> list[Record]:
     return sorted(found, key=lambda record: order.index(record["set"]) if record["set"] in order else len(order))
 
 
-def numbers(record: Record, method: str, measure: str) -> Record:
-    """n, mean and differences of one measure of one method."""
-    return next(one["numbers"][measure] for one in record["methods"] if one["name"] == method)
+def numbers(record: Record, method: str, measure: str) -> Record | None:
+    """n, mean and differences of one measure of one method; None where the record is older than the measure."""
+    return next(one["numbers"].get(measure) for one in record["methods"] if one["name"] == method)
+
+
+def mean_of(found: Record | None) -> list[float] | None:
+    """The mean of one measure with its interval, None where it is not defined or was not measured."""
+    return None if found is None else found["mean"]
+
+
+def turned_down(record: Record) -> list[str]:
+    """Which methods were judged with a knob below its default, each in a sentence; older records have none."""
+    return [
+        f"{one['name']}: {knob} {value} instead of {default}, so that one input needs few enough passes."
+        for one in record["methods"]
+        if one.get("turned_down")
+        for knob, default, value in [one["turned_down"]]
+    ]
 
 
 def percent(interval: list[float] | None, digits: int = 0) -> str:
@@ -74,25 +92,45 @@ def percent(interval: list[float] | None, digits: int = 0) -> str:
 
 
 def trust_table(assets: Path) -> str:
-    """Which method points best on each set, beside the floors, from the shipped records."""
+    """Which method points best on each set, beside the floors, and what two methods add to noise."""
     lines = [
-        "| set | encoder | inputs | chance | points best | hits a marked unit | centre | random | not told apart |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| set | encoder | inputs | chance | points best | hits a marked unit | centre | random | not told apart | "
+        + " | ".join(f"{name.replace('_', ' ')} less random" for name in COMPARED)
+        + " |",
+        "|---|---|---|---|---|---|---|---|---|" + "---|" * len(COMPARED),
     ]
     for record in shipped(assets):
         best = record["best"]["pointing"]
         known = [one["name"] for one in record["methods"]]
         floors = [
-            percent(numbers(record, floor, "pointing")["mean"]) if floor in known else "not run"
+            percent(mean_of(numbers(record, floor, "pointing"))) if floor in known else "not run"
             for floor in ("centre", "random")
         ]
-        alike = ", ".join(f"`{name}`" for name in best["not_told_apart"]) or "none"
-        hits = percent(numbers(record, best["method"], "pointing")["mean"])
+        alike = ", ".join(_called(record, name) for name in best["not_told_apart"]) or "none"
+        hits = percent(mean_of(numbers(record, best["method"], "pointing")))
+        over = " | ".join(_over_random(record, name) if name in known else "not run" for name in COMPARED)
         lines.append(
             f"| {record['title']} | `{record['encoder']}` | {record['n']} | {record['chance'][0]:.0%} | "
-            f"`{best['method']}` | {hits} | {floors[0]} | {floors[1]} | {alike} |"
+            f"{_called(record, best['method'])} | {hits} | {floors[0]} | {floors[1]} | {alike} | {over} |"
         )
     return "\n".join(lines)
+
+
+def _called(record: Record, method: str) -> str:
+    """The name, with the knob that was turned down."""
+    one = next(one for one in record["methods"] if one["name"] == method)
+    knob = one.get("turned_down")
+    return f"`{method}`" + (f" ({knob[0]} {knob[2]})" if knob else "")
+
+
+def _over_random(record: Record, method: str) -> str:
+    """How many points of a hundred a method hits more often than noise, pair by pair: "+43 (34 to 52), clear of 0"."""
+    found = numbers(record, method, "pointing")
+    if found is None or not found.get("over_random"):
+        return "not measured"
+    mean, low, high = (100 * each for each in found["over_random"])
+    said = "not told apart" if found["beats_random"] == "cannot tell" else "clear of 0"
+    return f"{mean:+.0f} ({low:+.0f} to {high:+.0f}), {said}"
 
 
 def write_trust(readme: Path, assets: Path) -> None:

@@ -10,7 +10,8 @@ from featcore.measure.boxes import COLUMNS as BOX_COLUMNS
 from featcore.measure.boxes import Box, moving, pixels_in, read_boxes, write_boxes
 from featcore.measure.truth import POINTING, localise, of_chars, of_mask, pixels_of
 from featcore.settings import settings
-from featcore.trust.shipped import Record, numbers, percent, shipped
+from featcore.trust.measures import MEASURES
+from featcore.trust.shipped import Record, numbers, percent, shipped, turned_down
 from featcore.types import Attribution, Clip, Text, Truth, Units
 from pages.ui.cached import drawn
 from pages.ui.methods import One
@@ -43,13 +44,21 @@ def show_shipped_trust(prefix: str = "t") -> None:
             bind="query-params",
         )
     record = records[at]
-    titles = {name: about[0] for name, about in record["measures"].items()}
+    titles = {name: about.name for name, about in MEASURES.items()}
     with second:
         measure = st.selectbox(
             "Measure", list(titles), format_func=titles.__getitem__, key=f"{prefix}_measure", bind="query-params"
         )
-    _show_standing(prefix, record, measure)
-    _show_verdicts(record, measure)
+    if measure in record["measures"]:
+        _show_standing(prefix, record, measure)
+        _show_verdicts(record, measure)
+    else:
+        st.info(
+            escape(
+                f"{titles[measure]} is not measured in this run, which is older than the measure. "
+                f"`featcore trust --set {record['set']} -e {record['encoder']}` measures it."
+            )
+        )
     with st.expander("What is marked, what each number means, and every number", icon=":material/menu_book:"):
         st.markdown(escape(f"{record['marked']} Explained is {record['target']}. {_left_out(record)}"))
         for name, (title, sentence, better) in record["measures"].items():
@@ -136,8 +145,8 @@ def _left_out(record: Record) -> str:
 
 def _show_all(record: Record) -> None:
     columns: dict[str, list] = {"method": [one["title"] for one in record["methods"]]}
-    for name, (title, *_) in record["measures"].items():
-        columns[title] = [_cell(numbers(record, one["name"], name), name) for one in record["methods"]]
+    for name, about in MEASURES.items():
+        columns[about.name] = [_cell(numbers(record, one["name"], name), name) for one in record["methods"]]
     columns["gap, median and worst"] = [
         "not promised" if one["gap"] is None else f"{one['gap'][1]:.1%}, {one['gap'][2]:.1%}"
         for one in record["methods"]
@@ -145,11 +154,15 @@ def _show_all(record: Record) -> None:
     columns["passes"] = [one["passes"] for one in record["methods"]]
     columns["seconds, median"] = [one["seconds"][0] for one in record["methods"]]
     st.dataframe(columns, hide_index=True, alt=f"Every number of {record['title']}")
+    for line in turned_down(record):
+        st.caption(escape(line))
     for name, reason in record["not_run"].items():
         st.caption(f"{escape(name)}: not run. {escape(reason)}")
 
 
-def _cell(found: Record, measure: str) -> str:
+def _cell(found: Record | None, measure: str) -> str:
+    if found is None:
+        return "not measured"
     if found["mean"] is None:
         return "not defined"
     if measure in POINTING:

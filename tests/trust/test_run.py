@@ -10,7 +10,8 @@ import featcore as fc
 from featcore.cli import app
 from featcore.errors import InputError, NotDefined, UnknownName
 from featcore.settings import settings
-from featcore.trust.run import MEASURES, run
+from featcore.trust.measures import MEASURES
+from featcore.trust.run import run
 from featcore.trust.sets import SETS, Marked
 from featcore.trust.shipped import END, START, read, save, trust_table, write_trust
 
