@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from featcore.draw.picture import Picture
 
 _INPUT = ("tokens", "frames", "height", "width")
-_PASSES = (None, "scaling", "batch", "variants", "attribution")
-"""Suites that time plain passes, under the stage "forward"."""
+_PASSES = (None, "scaling", "batch", "variants")
+"""Suites whose passes, under the stage "forward", are points; others time the same for a purpose of their own."""
+LEGEND_PX = 14
+"""Height for each entry of the legend that goes beyond its first lines, two of them side by side."""
 REFUSED = "memory"
 """`stop_reason` of a size that did not fit into memory: a record without samples."""
 
@@ -139,11 +141,12 @@ def tradeoff(records: Iterable[Record], height: int = 430) -> "Picture":
     import plotly.graph_objects as go
 
     found = _chosen(record for record in records if _is_pass(record))
-    figure = canvas(height, 8, 12, 8, 96)
+    variants = {kind: i for i, kind in enumerate(dict.fromkeys(map(_variant, found)))}
+    listed = len(_encoders(found)) + len(variants)
+    figure = canvas(height + LEGEND_PX * max(listed - 4, 0), 8, 12, 8, 96)
     if not found:
         return finish(figure, "Nothing has been measured of which latency and throughput are both known.", {})
     kinds = _by(found, lambda r: (part(r, "model_id"), machine(r), *(known(r, size) for size in _INPUT)))
-    variants = {kind: i for i, kind in enumerate(dict.fromkeys(map(_variant, found)))}
     colours = {encoder: CATEGORIES[i % len(CATEGORIES)] for i, encoder in enumerate(_encoders(found))}
     several = len({machine(record) for record in found}) > 1
     rows, said = [], []
@@ -197,7 +200,8 @@ def tradeoff(records: Iterable[Record], height: int = 430) -> "Picture":
             f"at {duration(wait[widest])}"
         )
     keys = [(encoder, colour, "circle") for encoder, colour in colours.items()]
-    keys += [(variant, QUIET, SYMBOLS[i % len(SYMBOLS)]) for variant, i in variants.items()] * (len(variants) > 1)
+    if len(variants) > 1:
+        keys += [(_brief(variant), QUIET, SYMBOLS[i % len(SYMBOLS)]) for variant, i in variants.items()]
     for name, colour, symbol in keys:  # colours for encoders and symbols for variants, not every pair of both
         entry = go.Scatter(x=[None], y=[None], mode="markers", name=escape(name), hoverinfo="skip")
         figure.add_trace(entry.update(marker={"color": colour, "symbol": symbol, "size": 9}))
@@ -244,6 +248,11 @@ def _variant(record: Record) -> str:
         "" if compiler in ("", "none") else f"compiled by {compiler}",
     )
     return ", ".join(filter(None, words))
+
+
+def _brief(variant: str) -> str:
+    """As a legend has room for it on a phone."""
+    return variant.replace(" attention", "").replace("compiled by", "by")
 
 
 def _encoders(records: Sequence[Record]) -> list[str]:

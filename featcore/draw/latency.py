@@ -157,7 +157,7 @@ def stages(
         words = go.Scatter(mode="text", legendgroup=name, showlegend=False, hoverinfo="skip", y=rows, cliponaxis=False)
         words.update(
             x=[_end(step) for step in found],
-            text=[f" {_number(step, unit, found)}" for step in found],
+            text=[f" {_beside(step, unit, found)}" for step in found],
             textposition="middle right",
         )
         figure.add_traces([bar, words])
@@ -196,35 +196,36 @@ def _end(step: Step) -> float:
     return float(np.nan_to_num((step.begins or 0.0) + max(np.nan_to_num(step.middle), np.nan_to_num(step.high))))
 
 
-def _number(step: Step, unit: str, found: Sequence[Step]) -> str:
+def _beside(step: Step, unit: str, found: Sequence[Step]) -> str:
+    """What stands behind a bar."""
     if np.isnan(step.middle):
         return "fewer than 5 samples"
-    words = f"{number(step.middle)} {unit.split()[0]}"
+    words = f"{_plain(step.middle)} {unit.split()[0]}"
     whole = added(found)
-    return f"{words}, sum {number(whole)}" if step.latency.stage == TOTAL and np.isfinite(whole) else words
+    return f"{words}, sum {_plain(whole)}" if step.latency.stage == TOTAL and np.isfinite(whole) else words
 
 
 def _said(step: Step, unit: str, found: Sequence[Step]) -> str:
     """Hover text of one step."""
-    middle = "fewer than 5 samples, no median" if np.isnan(step.middle) else f"median {number(step.middle)} {unit}"
-    sure = "" if np.isnan(step.low) else f", 95 % interval {number(step.low)} to {number(step.high)}"
+    middle = "fewer than 5 samples, no median" if np.isnan(step.middle) else f"median {_plain(step.middle)} {unit}"
+    sure = "" if np.isnan(step.low) else f", 95 % interval {_plain(step.low)} to {_plain(step.high)}"
     lines = [f"<b>{escape(step.encoder)}</b> · {escape(spell_stage(step.latency.stage))}", middle + sure]
     if step.latency.stage == TOTAL:
-        lines.append(f"the stages as one call; their medians add up to {number(added(found))} {unit}")
+        lines.append(f"the stages as one call; their medians add up to {_plain(added(found))} {unit}")
     elif step.latency.stage == BESIDE:
         lines.append("instead of encode: every map is kept. Not in the sum")
-    lines += [f"first (cold) call {number(step.first)} {unit}", conditions(step.latency)]
+    lines += [f"first (cold) call {_plain(step.first)} {unit}", conditions(step.latency)]
     return "<br>".join(lines)
 
 
 def _summary(found: Sequence[Step], unit: str) -> str:
     said = ", ".join(
         f"{spell_stage(step.latency.stage)} "
-        + ("not enough samples" if np.isnan(step.middle) else f"{number(step.middle)} {unit}")
+        + ("not enough samples" if np.isnan(step.middle) else f"{_plain(step.middle)} {unit}")
         for step in found
     )
     whole = added(found)
-    return said + ("" if np.isnan(whole) else f", the sum {number(whole)} {unit}")
+    return said + ("" if np.isnan(whole) else f", the sum {_plain(whole)} {unit}")
 
 
 def _table(listed: Sequence[Step], per_unit: bool) -> dict[str, list[Any]]:
@@ -253,6 +254,11 @@ def _table(listed: Sequence[Step], per_unit: bool) -> dict[str, list[Any]]:
         for step in listed
     ]
     return {key: [row[key] for row in rows] for key in (rows[0] if rows else {})}
+
+
+def _plain(value: float) -> str:
+    """Three digits that matter; thousands in full, as microseconds a unit often are."""
+    return number(value) if value < 1000 else f"{value:,.0f}"
 
 
 def _or_none(value: float) -> float | None:

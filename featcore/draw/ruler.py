@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 DASHES = ("solid", "dash", "dashdot", "dot", "longdash")
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "star")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "star", "cross", "pentagon")
 _CROSSED = ("circle", "square", "diamond")  # of these Plotly has one with a cross
 MOST_TICKS = 8
 

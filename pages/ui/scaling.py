@@ -191,14 +191,14 @@ def _of_one(key: str, records: list[Record], names: Iterable[str]) -> list[Recor
 
 def _show_cost(prefix: str, records: list[Record]) -> None:
     from featcore import draw
-    from featcore.draw.cost import ERRORS
 
     st.subheader(
         "What an explanation costs",
-        help="Error of an attribution against its time, in forward passes of one input. A triangle is its work, by "
-        "FLOP: a point left of its own saved time by batches, right of it something other than the model took time.",
+        help="Error of an attribution against its time, in forward passes of one input. A triangle is the least that "
+        "the method needs by its definition: a point right of its own is waste, left of it batches saved time. Methods "
+        "that are not sampled have no such error and stand below.",
     )
-    told = [str(record.get("model_id")) for record in records if any(record.get(field) is not None for field in ERRORS)]
+    told = [str(record.get("model_id")) for record in records if str(record.get("stage")).startswith("attribution:")]
     mine = _of_one(f"{prefix}_cost_of", records, told)
     _picture(drawn(draw.attribution_cost, mine), f"{prefix}_cost", "attribution-cost")
 

@@ -320,6 +320,45 @@ def test_the_cost_of_an_attribution_is_its_time_in_forward_passes():
     assert both.table["error"] == [0.5], "one kind of error in a figure"
 
 
+def attributed(method, **fields):
+    return record(1.0, stage=f"attribution:{method}", forward_s=0.01, units=6, **fields)
+
+
+def test_the_least_of_a_method_is_that_of_its_definition_and_not_of_our_call():
+    sampled = {"integrated_gradients": 65, "smoothgrad": 64, "kernel_shap": 32, "shapley_sampling": 32 * 5 + 2}
+    plain = {"saliency": 2, "attention": 1, "attention_rollout": 1, "occlusion": 7, "deeplift": 3}
+    records = [attributed(name, effort=32, error=0.1, passes=999, forwards=999) for name in sampled]
+    records += [attributed(name, passes=999, forwards=999) for name in plain]
+    figure = draw.attribution_cost([*records, attributed("unknown", passes=1), attributed("random", passes=0)])
+    table = figure.table
+    least = dict(zip(table["method"], table["least"], strict=True))
+    assert least == {name.replace("_", " "): value for name, value in (sampled | plain | {"unknown": None}).items()}
+    at = table["method"].index("saliency")
+    assert (table["least_s"][at], table["over_least"][at]) == pytest.approx((0.02, 50))
+    rows = next(trace for trace in figure.data if trace.name == "not sampled")
+    assert len(rows.x) == 6
+    assert figure.layout.yaxis.domain[0] > figure.layout.yaxis2.domain[1], "rows stand below, apart"
+    assert "saliency costs 100 passes" in figure.alt
+
+
+def test_methods_of_the_attribution_suite_have_a_figure_without_any_error():
+    figure = draw.attribution_cost([attributed("saliency", passes=2), attributed("lime", passes=258)])
+    assert figure.table["method"] == ["saliency"], "how much a sampled one drew is not stated"
+    assert figure.table["error"] == [None]
+
+
+def test_no_shipped_method_does_less_work_than_the_least():
+    from featcore.draw.least import least_forwards
+    from featcore.measure.files import read
+    from featcore.settings import settings
+
+    shipped = [one for path in (settings().assets / "records").glob("*.jsonl*") for one in read(path)]
+    held = [(one, least) for one in shipped if one.get("forwards") and (least := least_forwards(one)) is not None]
+    assert len({one["stage"] for one, _ in held}) > 15
+    for one, least in held:  # embeddings are shared by passes, which is a tenth of a small model's work
+        assert least <= 1.1 * one["forwards"], one["stage"]
+
+
 def test_work_by_formula_needs_no_record():
     figure = draw.work({"<b>a": ((8, 16), (1e9, 4e9)), "b": ((8,), (2e9,))})
     assert [trace.name for trace in figure.data] == ["&lt;b&gt;a", "b"]
