@@ -515,6 +515,12 @@ def _edit_config(**changes: Any) -> Callable[[Path], None]:
     return lambda folder: edit_config(folder, **changes)
 
 
+def _in_several_files(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
+    stated = {"metadata": {}, "weight_map": {"classifier.bias": "../model-00001-of-00001.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(stated))
+
+
 def _other_weights(folder: Path) -> None:
     """A second file of weights, which the config names."""
     import shutil
@@ -619,6 +625,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], tuple[str, ...]]] = {
     ),
     "tokens without characters": ("bert", _without_offsets, ("ByT5Tokenizer", "which characters", "tokenizer.json")),
     "no image size": ("vit", _edit_config(image_size=None), ("image_size", "config.json")),
+    "weights in several files": ("bert", _in_several_files, ("several files are not read", "max_shard_size='50GB'")),
     "weights of another name": (
         "bert",
         _other_weights,

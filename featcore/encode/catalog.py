@@ -147,7 +147,7 @@ def card_of(folder: Path, tower: str = "", size: tuple[int, int] | None = None) 
         if not needed.is_file():
             pickled = " Weights as pickles are never opened." if needed is weights else ""
             if needed is weights and (folder / "model.safetensors.index.json").is_file():
-                pickled = " Weights in several files are not read."
+                pickled = " Weights in several files are not read: save_pretrained(folder, max_shard_size='50GB')."
             raise LoadError(f"'{folder.name}' has no {needed.name}.{pickled} Save the checkpoint with safetensors.")
     stamps = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in (config, weights))
     return _read_card(Asked(str(folder), tower, size), stamps)
