@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from featcore.encode.about import SPEAKERS, bounded, licence_of
 from featcore.encode.layouts import layout_of
 from featcore.encode.names import Asked, parse
 from featcore.encode.towers import has_two, of_tower, weights_of
@@ -25,7 +26,6 @@ _CLASSIFIERS = (
     *("SequenceClassification", "ImageClassification", "VideoClassification"),
     "ImageClassificationWithTeacher",  # DeiT: the mean of two classifiers
 )
-_SPEAKERS = ("ForCausalLM", "LMHeadModel")  # the next token is their class
 # What is stored beside the parameters and is none: what batch norm has counted, and tables that old versions of
 # transformers wrote down though they follow from the config.
 _BUFFERS = (
@@ -150,11 +150,12 @@ def _stated(path: Path) -> dict:
     return stated if isinstance(stated, dict) else {}
 
 
-def card_of(folder: Path, tower: str = "", size: tuple[int, int] | None = None) -> Card:
+def card_of(folder: Path, tower: str = "", size: tuple[int, int] | None = None, hashed: bool = True) -> Card:
     """Read what a folder holds from its config and the header of its weights; cached by file time and size.
 
     Args:
         size: rows and columns of the pictures that the model gets, if not those of the checkpoint.
+        hashed: whether the weights are read for their digest, which takes a while where they are large.
 
     Raises:
         LoadError: the folder is no Hugging Face checkpoint with safetensors, or of a family nobody declared.
@@ -168,14 +169,14 @@ def card_of(folder: Path, tower: str = "", size: tuple[int, int] | None = None) 
             raise LoadError(f"'{folder.name}' has no {needed.name}.{pickled} Save the checkpoint with safetensors.")
     refuse_code(folder)
     stamps = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in (config, weights))
-    return _read_card(Asked(str(folder), tower, size), stamps)
+    return _read_card(Asked(str(folder), tower, size), stamps, hashed)
 
 
-@lru_cache(maxsize=64)
-def _read_card(asked: Asked, stamps: tuple) -> Card:
+@lru_cache(maxsize=128)
+def _read_card(asked: Asked, stamps: tuple, hashed: bool) -> Card:
     folder = Path(asked.checkpoint)
     try:
-        return _card(folder, asked)
+        return _card(folder, asked, hashed)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise LoadError(
             f"The config.json of '{folder.name}' holds a value that its family cannot use "
@@ -183,7 +184,7 @@ def _read_card(asked: Asked, stamps: tuple) -> Card:
         ) from error
 
 
-def _card(folder: Path, asked: Asked) -> Card:
+def _card(folder: Path, asked: Asked, hashed: bool) -> Card:
     try:
         config = json.loads((folder / "config.json").read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -210,13 +211,13 @@ def _card(folder: Path, asked: Asked) -> Card:
     trained = json.loads(training.read_text()) if training.exists() else {}
     architecture = (config.get("architectures") or [""])[0]
     classifies = architecture.endswith(_CLASSIFIERS)
-    speaks = architecture.endswith(_SPEAKERS)
+    speaks = architecture.endswith(SPEAKERS)
     begin = weights_of(asked.tower)
     if not (classifies or speaks or layout.projected):
         config |= {"architectures": [re.sub("For[A-Z].*", "Model", architecture)] if architecture else []}
         begin, config["left_out"], config["pools"] = _inside(folder / "model.safetensors", layout.family)
     labels = config.get("id2label") or {str(i): f"LABEL_{i}" for i in range(config.get("num_labels", 2))}
-    sha256 = file_digest(folder / "model.safetensors")
+    sha256 = file_digest(folder / "model.safetensors") if hashed else ""
     part = asked.suffix
     return Card(
         name=(folder.name if folder.name in EMBEDDED or folder.parent == kept() else str(folder)) + part,
@@ -225,7 +226,7 @@ def _card(folder: Path, asked: Asked) -> Card:
         family=layout.family,
         checkpoint=str(folder) + part,
         revision=_commit(folder),
-        licence=trained.get("licence", "see the checkpoint's own card"),
+        licence=bounded(str(trained["licence"]), 200) if "licence" in trained else licence_of(folder),
         parameters=count_parameters(folder / "model.safetensors", begin),
         provides=frozenset(
             {
