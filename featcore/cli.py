@@ -80,7 +80,7 @@ def check(
     say(f"{found['name']}: {found['architecture']} of the family {found['family']}, reads {found['modality']}")
     commit = found["revision"] or "none, it is a folder"
     say(f"commit of the hub: {commit}; sha256 of the weights: {found['weights_sha256']}")
-    say(f"provides {', '.join(found['provides'])}")
+    say(f"provides {', '.join(found['provides'])}: {', '.join(found['provided'])}; licence: {found['licence']}")
     say(f"before the units: {', '.join(layout['before']) or 'nothing'}; attention: {layout['attention']}")
     units = f"{found['units']} units ({found['unit']}) at {found['positions']} positions"
     say(f"{units}, grid {layout['grid']}, sees {layout['input_size']}")

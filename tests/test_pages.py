@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import featcore as fc
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "pages").glob("[0-9]*/*.py"))
 
@@ -319,6 +321,46 @@ def test_the_ladder_shows_every_recorded_step_with_its_one_change():
         assert f"{card['parameters']:,} parameters" in said
 
 
+def test_the_page_model_says_licence_and_classes_and_draws_the_grid_with_its_positions():
+    app = open_page(ROOT / "pages/1_see/model.py", m_kind="image")
+    assert not app.exception
+    assert not app.error
+    said = dict(zip(*(app.dataframe[0].value[column] for column in app.dataframe[0].value), strict=True))
+    assert said["Licence"] == "Apache-2.0"
+    assert said["Provides"].endswith("10 classes")
+    assert said["Classes"].startswith("10: airplane, ")
+    alts = [chart.proto.alt for chart in app.get("plotly_chart")]
+    assert any("runs fastest" in alt for alt in alts)
+    assert "as float32" in texts(app)
+    app.segmented_control(key="m_kind").set_value("text").run()
+    alts = [chart.proto.alt for chart in app.get("plotly_chart")]
+    assert "Special positions: 0 [CLS]" in alts[0]
+    assert not any("runs fastest" in alt for alt in alts)
+
+
+def test_the_page_model_says_what_a_cell_of_a_convolutional_network_reads():
+    app = open_page(ROOT / "pages/1_see/model.py", m_kind="image", m_encoder_image="conv-mini")
+    said = dict(zip(*(app.dataframe[0].value[column] for column in app.dataframe[0].value), strict=True))
+    assert said["A cell reads"].startswith("the middle one ")
+    assert said["Provides"] == "no attention maps, 10 classes"
+
+
+def test_an_address_with_other_figures_of_an_encoder_or_its_title_alone_still_names_it():
+    from pages.ui.choose import _named
+
+    card = next(card for card in fc.encoders() if card.name == "text-mini")
+    said = {
+        "text-mini": f"{card.title} · 7.5 MB",
+        "org/model": "org/model · 3 GB · mit",
+        "/roots/mine": "mine · folder",
+    }
+    named = {typed: _named(typed, said, {"text-mini": card}) for typed in ("text-mini", card.title, "org/other#64x48")}
+    assert named == {"text-mini": "text-mini", card.title: "text-mini", "org/other#64x48": "org/other#64x48"}
+    assert _named("org/model · 2 GB · does not fit here", said, {}) == "org/model"
+    assert _named("mine · folder · 4 GB", said, {}) == "/roots/mine"
+    assert _named("gone/model · 2 GB", said, {}) == "gone/model"
+
+
 def test_a_hub_name_waits_for_a_word_a_folder_must_lie_under_a_root_and_markup_stays_text(monkeypatch, tmp_path):
     from featcore.settings import settings
     from tests import tiny
@@ -329,10 +371,13 @@ def test_a_hub_name_waits_for_a_word_a_folder_must_lie_under_a_root_and_markup_s
     app = open_page(ROOT / "pages/2_explain/attribution.py", r_methods=["random"])
     picker = app.selectbox(key="r_encoder_text")
     options = " ".join(picker.options)
-    assert "google-bert/bert-base-uncased · 109 M · 0.44 GB · a vector · apache-2.0" in options
+    of_hub = "google-bert/bert-base-uncased · 109 M parameters · 437.9 MB as float32 · attention maps · a vector"
+    assert f"{of_hub} · apache-2.0" in options
+    assert "Text mini · 1.9 M parameters · 7.5 MB as float32 · attention maps · 2 classes · Apache-2.0" in options
     assert "qnli-electra-base" in options
     assert "safetensors not proven" in options
-    assert "mine · folder" in options
+    assert "mine · folder · " in options
+    assert "attention maps · 3 classes · licence not stated" in options
     app.selectbox(key="r_encoder_text").set_value("google-bert/bert-base-uncased").run()
     assert not app.error
     assert "Nothing is downloaded before you say so" in texts(app)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from featcore.draw.curves import bars, concentration, prediction
     from featcore.draw.faithfulness import agreements, cascade, deletion_insertion
     from featcore.draw.frame import fragments, markable
+    from featcore.draw.grid import places
     from featcore.draw.latency import stages
     from featcore.draw.layout import sequence
     from featcore.draw.memory import memory_stack
@@ -42,6 +43,7 @@ HOME = {
     "curves": ("bars", "concentration", "prediction"),
     "faithfulness": ("agreements", "cascade", "deletion_insertion"),
     "frame": ("fragments", "markable"),
+    "grid": ("places",),
     "latency": ("stages",),
     "layout": ("sequence",),
     "memory": ("memory_stack",),
@@ -92,6 +94,7 @@ __all__ = [
     "on_source",
     "overlay_pixels",
     "percentiles",
+    "places",
     "prediction",
     "profile",
     "roofline",

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from featcore.encode.about import SPEAKERS, bounded, licence_of
 from featcore.encode.header import count_parameters, inside, shapes
 from featcore.encode.layouts import layout_of
 from featcore.encode.names import Asked, parse
@@ -27,7 +28,6 @@ _CLASSIFIERS = (
     *("SequenceClassification", "ImageClassification", "VideoClassification"),
     "ImageClassificationWithTeacher",  # DeiT: the mean of two classifiers
 )
-_SPEAKERS = ("ForCausalLM", "LMHeadModel")  # the next token is their class
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
@@ -132,11 +132,12 @@ def folders_of_two() -> list[Path]:
     return [folder for folder in folders() if has_two(object_of(folder / "config.json"))]
 
 
-def card_of(folder: Path, tower: str = "", size: tuple[int, int] | None = None) -> Card:
+def card_of(folder: Path, tower: str = "", size: tuple[int, int] | None = None, hashed: bool = True) -> Card:
     """Read what a folder holds from its config and the header of its weights; cached by file time and size.
 
     Args:
         size: rows and columns of the pictures that the model gets, if not those of the checkpoint.
+        hashed: whether the weights are read for their digest, which takes a while where they are large.
 
     Raises:
         LoadError: the folder is no Hugging Face checkpoint with safetensors, or of a family nobody declared.
@@ -150,14 +151,14 @@ def card_of(folder: Path, tower: str = "", size: tuple[int, int] | None = None) 
                 pickled = " Weights in several files are not read: save_pretrained(folder, max_shard_size='50GB')."
             raise LoadError(f"'{folder.name}' has no {needed.name}.{pickled} Save the checkpoint with safetensors.")
     stamps = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in (config, weights))
-    return _read_card(Asked(str(folder), tower, size), stamps)
+    return _read_card(Asked(str(folder), tower, size), stamps, hashed)
 
 
-@lru_cache(maxsize=64)
-def _read_card(asked: Asked, stamps: tuple) -> Card:
+@lru_cache(maxsize=128)
+def _read_card(asked: Asked, stamps: tuple, hashed: bool) -> Card:
     folder = Path(asked.checkpoint)
     try:
-        return _card(folder, asked)
+        return _card(folder, asked, hashed)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise LoadError(
             f"The config.json of '{folder.name}' holds a value that its family cannot use "
@@ -165,7 +166,7 @@ def _read_card(asked: Asked, stamps: tuple) -> Card:
         ) from error
 
 
-def _card(folder: Path, asked: Asked) -> Card:
+def _card(folder: Path, asked: Asked, hashed: bool) -> Card:
     config = read_json(folder / "config.json")
     if not isinstance(config, dict):
         raise LoadError(
@@ -190,13 +191,13 @@ def _card(folder: Path, asked: Asked) -> Card:
     trained = json.loads(training.read_text()) if training.exists() else {}
     architecture = (config.get("architectures") or [""])[0]
     classifies = architecture.endswith(_CLASSIFIERS)
-    speaks = architecture.endswith(_SPEAKERS)
+    speaks = architecture.endswith(SPEAKERS)
     begin = weights_of(asked.tower)
     if not (classifies or speaks or layout.projected):
         config |= {"architectures": [re.sub("For[A-Z].*", "Model", architecture)] if architecture else []}
         begin, config["left_out"], config["pools"] = inside(folder / "model.safetensors", layout.family)
     labels = config.get("id2label") or {str(i): f"LABEL_{i}" for i in range(config.get("num_labels", 2))}
-    sha256 = file_digest(folder / "model.safetensors")
+    sha256 = file_digest(folder / "model.safetensors") if hashed else ""
     part = asked.suffix
     return Card(
         name=(folder.name if folder.name in EMBEDDED or folder.parent == kept() else str(folder)) + part,
@@ -205,7 +206,7 @@ def _card(folder: Path, asked: Asked) -> Card:
         family=layout.family,
         checkpoint=str(folder) + part,
         revision=_commit(folder),
-        licence=trained.get("licence", "see the checkpoint's own card"),
+        licence=bounded(str(trained["licence"]), 200) if "licence" in trained else licence_of(folder),
         parameters=count_parameters(folder / "model.safetensors", begin),
         provides=frozenset(
             {

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from featcore.encode.about import provided
 from featcore.encode.base import Encoder
 from featcore.explain import undefined
 from featcore.types import Sample, Source
@@ -10,11 +11,11 @@ from featcore.types import Sample, Source
 def check(encoder: Encoder, source: Source) -> dict[str, Any]:
     """A plain dictionary; bytes are bytes, FLOP are those of one pass with written-out attention, counted by PyTorch.
 
-    Keys: name, revision (of the hub, or None), weights_sha256, family, modality, architecture, provides, not_defined
-    (method to reason), layout, units, positions, parameters, weight_bytes, activation_bytes (kept for gradients by one
-    pass), attention_bytes (all layers and heads, float32), flop, blocks (by layer), notes; receptive_field of feature
-    maps (rows and columns of pixels, of clips frames before them, that the middle cell reads); input and provenance say
-    on what and how it was counted.
+    Keys: name, revision (of the hub, or None), weights_sha256, family, modality, architecture, provides, provided (the
+    same in words), licence, not_defined (method to reason), layout, units, positions, parameters, weight_bytes,
+    activation_bytes (kept for gradients by one pass), attention_bytes (all layers and heads, float32), flop, blocks (by
+    layer), notes; receptive_field of feature maps (rows and columns of pixels, of clips frames before them, that the
+    middle cell reads); input and provenance say on what and how it was counted.
 
     Raises:
         CutError: the encoder cannot read the source.
@@ -35,6 +36,8 @@ def check(encoder: Encoder, source: Source) -> dict[str, Any]:
         "modality": card.modality,
         "architecture": (card.config.get("architectures") or [""])[0],
         "provides": sorted(card.provides),
+        "provided": list(provided(card)),
+        "licence": card.licence,
         "not_defined": undefined(encoder),
         "layout": {
             "before": list(layout.before(card.config)),

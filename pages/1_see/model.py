@@ -11,5 +11,5 @@ st.caption(
 
 with ui.friendly_errors():
     with st.container(border=True):
-        card = ui.pick_encoder("m", ui.pick_kind("m"))
+        card = ui.pick_encoder("m", ui.pick_kind("m"), costs=False)
     ui.show_model("m", card)

@@ -15,6 +15,7 @@ from featcore.runs import PRESETS, Preset
 from featcore.settings import settings
 from featcore.types import Card, Modality, Source
 from pages.ui.cached import read_source, working
+from pages.ui.costs import BEHIND, line_of_card, line_of_row, lines_of_folders, say_costs
 from pages.ui.show import escape
 
 KINDS: dict[Modality, str] = {"text": "Text", "image": "Picture", "video": "Video"}
@@ -61,8 +62,14 @@ def pick_kind(prefix: str, default: Modality = "text", kinds: tuple[Modality, ..
     )
 
 
-def pick_encoder(prefix: str, modality: Modality | None = None, needs: frozenset[str] = frozenset()) -> Card:
-    """An encoder of one kind of input, or of any, that provides what the page needs; stops when none is there."""
+def pick_encoder(
+    prefix: str, modality: Modality | None = None, needs: frozenset[str] = frozenset(), costs: bool = True
+) -> Card:
+    """An encoder of one kind of input, or of any, that provides what the page needs; stops when none is there.
+
+    Args:
+        costs: whether a line below says what the chosen one provides and costs here.
+    """
     import featcore as fc
 
     cards = {card.name: card for card in fc.encoders() if modality in (None, card.modality) and needs <= card.provides}
@@ -70,11 +77,11 @@ def pick_encoder(prefix: str, modality: Modality | None = None, needs: frozenset
         raise LoadError(
             f"No encoder for {KINDS[modality or 'text']} is in assets/models. Run 'featcore train' for one."
         )
-    more = _offered(modality)
-    name = st.selectbox(
+    said = {name: line_of_card(card) for name, card in cards.items()} | _offered(modality)
+    chosen = st.selectbox(
         "Encoder",
-        [*cards, *more],
-        format_func=lambda name: cards[name].title if name in cards else more.get(name, name),
+        list(said),
+        format_func=lambda name: said.get(name, name),
         key=f"{prefix}_encoder" if modality is None else f"{prefix}_encoder_{modality}",
         bind="query-params",
         accept_new_options=settings().hub_allowed or settings().folders_allowed,
@@ -82,27 +89,32 @@ def pick_encoder(prefix: str, modality: Modality | None = None, needs: frozenset
         "a name of the Hugging Face hub (org/model), or a folder under the roots of this server. Behind a name, "
         "#64x48 asks for pictures of 64 rows and 48 columns instead of its own size.",
     )
-    return cards[name] if name in cards else _brought(prefix, name, modality, needs)
+    name = _named(chosen, said, cards)
+    card = cards[name] if name in cards else _brought(prefix, name, modality, needs)
+    if costs:
+        say_costs(card)
+    return card
+
+
+def _named(chosen: str, said: dict[str, str], cards: dict[str, Card]) -> str:
+    """The name of what was chosen: an address kept from before may say other figures of it, or its title alone."""
+    if chosen in said:
+        return chosen
+    begins = chosen.partition(BEHIND)[0]
+    titled = {card.title: name for name, card in cards.items()}
+    listed = {line.partition(BEHIND)[0]: name for name, line in said.items()}
+    return titled.get(begins) or (listed.get(begins, begins) if BEHIND in chosen else chosen)
 
 
 def _offered(modality: Modality | None) -> dict[str, str]:
     """Folders under the roots and well-known checkpoints of the hub, with what a person should know of them."""
-    from featcore.encode.catalog import folders
     from featcore.encode.curated import CURATED
 
-    found = {str(folder): f"{folder.name} · folder" for folder in folders()}
+    found = lines_of_folders(modality)
     if settings().hub_allowed:
         for row in CURATED.values():
             for name in [part for part, reads in row.parts if modality in (None, reads)]:
-                about = [
-                    f"{row.parameters / 1e6:.0f} M",
-                    f"{4 * row.parameters / 1e9:.2f} GB",
-                    row.answers,
-                    row.licence,
-                ]
-                about += ["non-commercial"] if row.non_commercial else []
-                about += [] if row.proven else ["safetensors not proven"]
-                found[name] = f"{name} · {' · '.join(about)}"
+                found[name] = line_of_row(row, name)
     return found
 
 

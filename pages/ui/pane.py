@@ -54,7 +54,7 @@ class Pane:
         kind = pick_kind(self.prefix, self.kind)
         left, right = st.columns(2)
         with left:
-            self.card = pick_encoder(self.prefix, kind)
+            self.card = pick_encoder(self.prefix, kind, costs=False)
         with right:
             self.picked = pick_input(self.prefix, kind, frames=self.card.input_size[0])
         if self.picked is not None:

@@ -166,8 +166,47 @@ def test_a_ladder_names_every_step_with_its_accuracy_and_interval():
 
 def test_a_sequence_shows_where_units_stand_and_what_is_read():
     figure = draw.sequence(["[CLS]", "<b>", "x"], np.array([1, 2]), np.array([1.0, 0, 0]))
-    special, units = figure.data
+    special, units, numbers = figure.data
     assert (list(special.x), list(units.x)) == ([0], [1, 2])
+    assert list(numbers.text) == ["0"]
     assert (list(special.marker.line.width), list(units.marker.line.width)) == ([2], [0, 0])
     assert "&lt;b&gt;" in units.hovertext[0]
     assert "3 positions, 2 of them units; the classifier reads 1" in figure.alt
+    assert "Special positions: 0 [CLS]." in figure.alt
+
+
+def test_special_positions_of_one_name_side_by_side_are_named_once():
+    figure = draw.sequence(["[CLS]", "x", "[PAD]", "[PAD]", "[PAD]"], np.array([1]), np.ones(5) / 5)
+    assert figure.alt.endswith("Special positions: 0 [CLS], 2 to 4 [PAD].")
+
+
+def written(figure):
+    """What stands in each cell that is a unit or a special position, by column and row."""
+    ground, words = figure.data
+    said = {(round(x), round(y)): text for x, y, text in zip(words.x, words.y, words.text, strict=True)}
+    return {(x, y): said[x, y] for y, row in enumerate(ground.z) for x, value in enumerate(row) if not np.isnan(value)}
+
+
+def test_every_cell_of_the_grid_shows_its_position_and_special_ones_stand_above():
+    """Two rows, three columns behind a class position: x runs along a row."""
+    figure = draw.places((1, 2, 3), np.arange(1, 7), ["[CLS]", *(f"y{y} x{x}" for y in range(2) for x in range(3))])
+    cells = written(figure)
+    assert [cells[at] for at in sorted(cells, key=lambda at: at[::-1])] == list("0123456")
+    assert {"[CLS]", "x 0", "x 2", "y 0", "y 1"} <= set(figure.data[1].text)
+    assert "x runs fastest, then y. The first cell is position 1, the last 6." in figure.alt
+    assert figure.table["y"] == [0, 0, 0, 1, 1, 1]
+
+
+def test_time_as_the_fastest_axis_is_said_and_shown():
+    index = np.arange(2 * 3 * 4).reshape(3, 4, 2).transpose(2, 0, 1) + 1
+    figure = draw.places((2, 3, 4), index.ravel(), ["[CLS]", *["unit"] * 24])
+    assert "t runs fastest, then x, then y" in figure.alt
+    assert set(written(figure).values()) == {str(at) for at in range(25)}
+    assert {"t 0", "t 1"} <= set(figure.data[1].text)
+
+
+def test_of_a_long_clip_the_first_times_and_the_last_are_drawn():
+    figure = draw.places((9, 2, 2), np.arange(36), ["unit"] * 36)
+    assert "Of the times 0, 1, 2, 8 are drawn." in figure.alt
+    assert set(written(figure).values()) == {str(at) for at in (*range(12), *range(32, 36))}
+    assert len(figure.table["position"]) == 36
