@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from featcore.errors import NotDefined
-from featcore.explain.base import BASELINE_HELP, METHODS, Explained, Progress, attribute, chunk_size, knob
+from featcore.explain.base import BASELINE_HELP, METHODS, End, Explained, Progress, attribute, chunk_size, knob
 from featcore.types import Attribution, Sample, Target
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class KernelShap:
     hiding: str = knob("baseline", "hidden units are replaced by the baseline, or left out", choices=HIDING)
 
     def passes(self, sample: Sample) -> int:
-        return self.sets + 2
+        return self.sets  # the empty and the whole one are among them
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         n = len(sample.units)
@@ -178,7 +178,7 @@ class ShapleySampling:
     baseline: str = knob("auto", BASELINE_HELP)
 
     def passes(self, sample: Sample) -> int:
-        return self.orders * len(sample.units) + 3
+        return self.orders * len(sample.units) + 1
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def scores(game: Game) -> np.ndarray:
@@ -189,6 +189,7 @@ class ShapleySampling:
                 rng = np.random.default_rng(self.seed)
                 return (rng.permutation(units).tolist() for _ in range(count))
 
+            game.meets = True
             sampling = ShapleyValueSampling(game)
             sampling.permutation_generator = orders  # Captum's own draws from torch's global generator
             whole = torch.ones(1, game.units)
@@ -202,7 +203,8 @@ class ShapleySampling:
 class Game:
     """v: sets of kept units, one row each with 1 for kept and 0 for hidden, to the target with the others hidden.
 
-    Hidden units are replaced by rows of `blank`; without it they are left out of the sequence.
+    Hidden units are replaced by rows of `blank`; without it they are left out of the sequence. `meets` says that the
+    whole and the empty set will be asked for in any case.
     """
 
     explained: Explained
@@ -210,6 +212,7 @@ class Game:
     blank: Tensor | None
     rows: Tensor
     chunk: int
+    meets: bool = False
 
     @property
     def units(self) -> int:
@@ -228,7 +231,7 @@ class Game:
         whole = self.embedded.expand(len(kept), -1, -1).clone()
         whole[:, self.rows] = stays * self.embedded[:, self.rows] + (1 - stays) * self.blank[:, self.rows]
         with torch.no_grad():
-            return self.explained(whole).float().cpu()
+            return self.explained.joined(whole, ends_among(kept), not self.meets).float().cpu()
 
     def _left_out(self, kept: Tensor) -> Tensor:
         """v by sequences without the hidden units; sets of one size, or nearly, go through the model together."""
@@ -247,6 +250,8 @@ class Game:
             index = places[rows, : sizes[rows].max()].to(self.embedded.device)
             with torch.no_grad():
                 found[rows] = self.explained(self.embedded.expand(len(index), -1, -1), index).float().cpu()
+        for end, row in ends_among(kept).items():
+            self.explained.learn(end, found[row])
         return found
 
     def values(self, kept: np.ndarray) -> np.ndarray:
@@ -255,6 +260,12 @@ class Game:
 
         parts = torch.from_numpy(kept).float().split(self.chunk)
         return torch.cat([self(part) for part in parts]).double().numpy()
+
+
+def ends_among(kept: Tensor) -> dict[End, int]:
+    """The rows of Tensor[b n] that keep every unit or none, one of each where there is one."""
+    kinds: tuple[tuple[End, Tensor], ...] = (("input", (kept > 0.5).all(1)), ("baseline", (kept < 0.5).all(1)))
+    return {end: int(found.int().argmax()) for end, found in kinds if found.any()}
 
 
 def play(
@@ -280,10 +291,10 @@ def play(
 
         rows = torch.from_numpy(sample.rows).to(encoder.device)
         game = Game(explained, embedded, blank, rows, chunk_size(encoder, sample, gradients=False))
-        if shorter:
-            nothing = float(game(torch.zeros(1, game.units))[0])
         found = torch.zeros(embedded.shape[1], dtype=torch.float64)
         found[sample.rows] = torch.from_numpy(scores(game))
+        if shorter:  # KernelSHAP has met the empty set; it is no end of its own, since it has no embedding
+            nothing = float(explained.known.pop("baseline"))
         return found
 
     baseline, seed = None if shorter else method.baseline, getattr(method, "seed", None)

@@ -36,13 +36,13 @@ class SaliencyMap:
     complete: ClassVar[bool] = False
 
     def passes(self, sample: Sample) -> int:
-        return 2
+        return 1
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
             from captum.attr import Saliency
 
-            return Saliency(explained).attribute(leaf(embedded), abs=False)[0].norm(dim=-1)
+            return Saliency(explained.whole).attribute(leaf(embedded), abs=False)[0].norm(dim=-1)
 
         return attribute(self, encoder, sample, target, progress, compute)
 
@@ -62,13 +62,13 @@ class InputTimesGradient:
     complete: ClassVar[bool] = False
 
     def passes(self, sample: Sample) -> int:
-        return 2
+        return 1
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
             from captum.attr import InputXGradient
 
-            return InputXGradient(explained).attribute(leaf(embedded))[0].sum(-1)
+            return InputXGradient(explained.whole).attribute(leaf(embedded))[0].sum(-1)
 
         return attribute(self, encoder, sample, target, progress, compute)
 
@@ -98,7 +98,7 @@ class Integrated:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
             from captum.attr import IntegratedGradients
 
-            scores = IntegratedGradients(explained).attribute(
+            scores = IntegratedGradients(explained.joined).attribute(
                 leaf(embedded),
                 baselines=blank,
                 n_steps=self.steps,
@@ -151,7 +151,7 @@ class GradientShapley:
                     torch.manual_seed(self.seed * 1009 + index)
                     np.random.seed(self.seed * 1009 + index)
                     try:
-                        scores = GradientShap(explained).attribute(
+                        scores = GradientShap(explained.joined).attribute(
                             leaf(embedded), baselines=blank, n_samples=part, stdevs=self.noise
                         )
                     finally:
