@@ -18,6 +18,7 @@ from featcore.errors import NotDefined
 from featcore.explain.base import METHODS, Method, make, resolve_target, silent, similarity
 from featcore.explain.between import between
 from featcore.explain.floor import FLOORS
+from featcore.explain.shared import Shared
 from featcore.types import Attribution, Card, Sample, Target
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def explain(
     chosen = make(method, **knobs)
     if reason := why_not(METHODS[method], encoder):
         raise NotDefined(reason)
+    encoder = Shared(encoder, sample)  # type: ignore[assignment]
     resolved = resolve_target(encoder, sample, target, other) if "target" in chosen.needs else None
     if other is not None and resolved is not None and resolved.kind != "similarity":
         encoder = between(encoder, sample, other, chosen)

@@ -47,11 +47,11 @@ class AdaptiveIntegrated:
         return 2 ** int(np.log2(self.limit - 1)) + 1
 
     def passes(self, sample: Sample) -> int:
-        return self.most + 2
+        return self.most
 
     def remark(self, found: Attribution) -> str:
         """What a person should know of a run."""
-        if found.passes < self.most + 2:
+        if found.passes < self.most:
             return ""
         return f"It stopped at its limit of {self.most} points, so more of them might still move the map."
 
@@ -61,9 +61,11 @@ class AdaptiveIntegrated:
 
             assert blank is not None
             intervals = 2 * FIRST
-            explained.total = intervals + 3  # what is known to be needed so far
+            explained.total = intervals + 1  # what is known to be needed so far
             # The first two rules at once: no input can settle before both are known.
             slopes, values = along(explained, embedded, blank, nodes(intervals))
+            explained.learn("baseline", values[0])
+            explained.learn("input", values[-1])
             before, change = weights(FIRST) @ slopes[::2], float(values[-1] - values[0])
             while True:
                 scores = weights(intervals) @ slopes
@@ -72,7 +74,7 @@ class AdaptiveIntegrated:
                 if 2 * intervals >= self.most:
                     break
                 before, intervals = scores, 2 * intervals
-                explained.total = intervals + 3
+                explained.total = intervals + 1
                 between, _ = along(explained, embedded, blank, nodes(intervals)[1::2])
                 # every second point of the finer rule is a point of the coarser one
                 slopes = np.insert(slopes, np.arange(1, len(slopes)), between, axis=0)
@@ -88,8 +90,9 @@ class AdaptiveIntegrated:
 
 def along(
     explained: Explained, embedded: Tensor, blank: Tensor, shares: Float[np.ndarray, " b"]
-) -> tuple[Float[np.ndarray, "b m"], Float[np.ndarray, " b"]]:
-    """Slope of F in every row towards the input, and F itself, at shares of the line from baseline (0) to input (1)."""
+) -> tuple[Float[np.ndarray, "b m"], Tensor]:
+    """Slope of F in every row towards the input, and F itself, Float[b], at shares of the line from baseline (0) to
+    input (1)."""
     import torch
 
     way = embedded - blank
@@ -101,8 +104,8 @@ def along(
             scores = explained(points)
         gradients = torch.autograd.grad(scores.sum(), points)[0]
         slopes.append((gradients.float() * way.float()).sum(-1).double().cpu().numpy())
-        values.append(scores.detach().double().cpu().numpy())
-    return np.concatenate(slopes), np.concatenate(values)
+        values.append(scores.detach().double().cpu())
+    return np.concatenate(slopes), torch.cat(values)
 
 
 def nodes(intervals: int) -> Float[np.ndarray, " n1"]:

@@ -5,7 +5,7 @@ Torch is imported where it is used: a page lists methods and knobs before it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -201,9 +201,16 @@ def similarity(encoder: Encoder, sample: Sample) -> Target:
     return Target(0, sample.source.name, "similarity", reference=tuple(vector))
 
 
+End = Literal["input", "baseline"]
+
+
 @dataclass
 class Explained:
-    """The function a method explains, F: Tensor[b m d] to Tensor[b]; it counts passes and reports progress."""
+    """The function a method explains, F: Tensor[b m d] to Tensor[b]; it counts passes and reports progress.
+
+    `ends` are what F is stated at, Tensor[1 m d] each, and `known` is F there, Float[], once a pass has given it: no
+    method computes either twice.
+    """
 
     encoder: Encoder
     sample: Sample
@@ -211,6 +218,8 @@ class Explained:
     progress: Progress
     total: int
     passes: int = 0
+    ends: dict[End, Tensor] = field(default_factory=dict)
+    known: dict[End, Tensor] = field(default_factory=dict)
 
     def __call__(self, embedded: Tensor, stays: Tensor | None = None) -> Tensor:
         """F of each row of a batch; with `stays`, Int[b k], of those positions of the sequence alone."""
@@ -239,14 +248,68 @@ class Explained:
             assert answer is not None
             scores = read(answer, self.target)
         self.passes += len(embedded)
+        if layers in (None, self.encoder.layers):
+            self.learn("input", scores[0])
         return scores, states
 
-    def values(self, *embedded: Tensor) -> list[float]:
-        """F at several points, without gradients, in one pass."""
+    def joined(self, embedded: Tensor, at: dict[End, int] | None = None, adds: bool = True) -> Tensor:
+        """F of each row of a batch, and of the ends that are not known yet in the same pass.
+
+        Args:
+            at: the rows of the batch that are an end themselves.
+            adds: whether other ends are added to it; they are where that makes the batch no more than a quarter
+                longer, since its length was chosen for the memory.
+        """
         import torch
 
-        with torch.no_grad():
-            return self(torch.cat(embedded)).float().tolist()
+        places = dict(at or {})
+        added = self._missing(besides=places) if adds else []
+        added = added if 4 * len(added) <= len(embedded) else []
+        places |= {end: len(embedded) + index for index, end in enumerate(added)}
+        scores = self(torch.cat([embedded, *(self.ends[end] for end in added)]) if added else embedded)
+        for end, place in places.items():
+            self.learn(end, scores[place])
+        return scores[: len(embedded)]
+
+    def whole(self, embedded: Tensor) -> Tensor:
+        """F of a batch that begins with the input itself."""
+        return self.joined(embedded, {"input": 0})
+
+    def learn(self, end: End, score: Tensor) -> None:
+        """Keep F at an end that some pass has given."""
+        self.known.setdefault(end, score.detach())
+
+    def at(self, end: End) -> Tensor:
+        """F at an end, Float[1], without gradients; a pass only if it is not known."""
+        import torch
+
+        if end in self._missing():
+            with torch.no_grad():
+                self.learn(end, self(self.ends[end])[0])
+        return self.known[end][None]
+
+    def at_ends(self) -> tuple[float, float | None]:
+        """F(x) and, where there is one, F(baseline); in one pass what is not known of them."""
+        import torch
+
+        missing = self._missing()
+        if missing:
+            with torch.no_grad():
+                scores = self(torch.cat([self.ends[end] for end in missing]))
+            for end, score in zip(missing, scores, strict=True):
+                self.learn(end, score)
+        return float(self.known["input"]), float(self.known["baseline"]) if "baseline" in self.known else None
+
+    def _missing(self, besides: Collection[End] = ()) -> list[End]:
+        """The ends at which F is not known, the pass that chose the target asked first."""
+        missing = [end for end in self.ends if end not in self.known and end not in besides]
+        answered = getattr(self.encoder, "answered", None)  # a `Shared` has it
+        answer = answered(self.target.of_vector) if "input" in missing and answered is not None else None
+        if answer is not None:
+            self.learn("input", read(answer, self.target)[0])
+            self.passes += 1  # made for this call, though before the method began
+            missing.remove("input")
+        return missing
 
 
 def leaf(embedded: Tensor) -> Tensor:
@@ -282,15 +345,18 @@ def attribute(
         at: "positions" where a method scores positions of the sequence, Float[s], and not rows of the embedding.
     """
     start = perf_counter()
-    explained = Explained(encoder, sample, target, progress, method.passes(sample))
     embedded = encoder.embed(sample)
     blank = None if baseline is None else encoder.baseline(sample, baseline)
+    ends: dict[End, Tensor] = {"input": embedded} if blank is None else {"input": embedded, "baseline": blank}
+    explained = Explained(encoder, sample, target, progress, method.passes(sample), ends=ends)
     rows = compute(explained, embedded, blank).detach().float().cpu().numpy()
-    values = explained.values(embedded, *(() if blank is None else (blank,)))
+    at_input, at_baseline = explained.at_ends()
     progress(explained.total, explained.total)
     scores = rows[sample.rows if at == "rows" else sample.positions].astype(np.float64)
     # Special rows count towards completeness: their baseline equals their input, so complete methods give them 0.
-    delta = float(rows.sum() - (values[0] - values[1])) if method.complete and blank is not None else None
+    delta = None
+    if method.complete and at_baseline is not None:
+        delta = float(rows.sum() - (at_input - at_baseline))
     everything = float(np.abs(rows).sum())
     return Attribution(
         units=sample.units,
@@ -301,8 +367,8 @@ def attribute(
         signed=method.signed,
         provenance=encoder.provenance("sdpa" if at == "rows" else "eager", seed),
         baseline="" if baseline is None else encoder.baseline_kind(baseline),
-        target_score=values[0],
-        baseline_score=None if blank is None else values[1],
+        target_score=at_input,
+        baseline_score=at_baseline,
         convergence_delta=delta,
         special_share=max(0.0, 1 - float(np.abs(scores).sum()) / everything) if everything else 0.0,
         passes=explained.passes,

@@ -40,7 +40,7 @@ class GradCam:
     )
 
     def passes(self, sample: Sample) -> int:
-        return 2
+        return 1
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
@@ -97,7 +97,7 @@ class Cam:
         )
 
     def passes(self, sample: Sample) -> int:
-        return 3
+        return 2
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:

@@ -126,7 +126,7 @@ class KernelShap:
     players: str = knob(UNIT, PLAYERS_HELP, choices=PLAYERS)
 
     def passes(self, sample: Sample) -> int:
-        return self.sets + 2
+        return self.sets  # the empty and the whole one are among them
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         n = len(players_of(sample, self.players))
@@ -185,7 +185,7 @@ class ShapleySampling:
     players: str = knob(UNIT, PLAYERS_HELP, choices=PLAYERS)
 
     def passes(self, sample: Sample) -> int:
-        return self.orders * len(players_of(sample, self.players)) + 3
+        return self.orders * len(players_of(sample, self.players)) + 1
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def scores(game: Game) -> np.ndarray:
@@ -196,6 +196,7 @@ class ShapleySampling:
                 rng = np.random.default_rng(self.seed)
                 return (rng.permutation(units).tolist() for _ in range(count))
 
+            game.meets = True
             sampling = ShapleyValueSampling(game)
             sampling.permutation_generator = orders  # Captum's own draws from torch's global generator
             whole = torch.ones(1, game.players)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from featcore.errors import NotDefined
 from featcore.explain.base import BASELINE_HELP, METHODS, Explained, Progress, attribute, knob
 from featcore.explain.between import Between
+from featcore.explain.shared import Shared
 from featcore.types import Attribution, Card, Sample, Target
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class DeepLift:
         )
 
     def passes(self, sample: Sample) -> int:
-        return 4
+        return 2
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         if target.kind not in ("logit", "difference"):
@@ -90,7 +91,7 @@ class DeepLift:
             assert blank is not None
             both = torch.cat([embedded, blank]).detach().requires_grad_()
             with torch.enable_grad():
-                values = explained(both)
+                values = explained.joined(both, {"input": 0, "baseline": 1})
             multipliers = torch.autograd.grad(values[0], both)[0][0].float()
             return (multipliers * (embedded - blank)[0].float()).sum(-1)
 
@@ -106,7 +107,10 @@ class DeepLift:
 def exchanged(encoder: Encoder) -> Encoder:
     """The encoder over a copy of its model with DeepLIFT's rules; weights are shared, the original is not touched."""
     shared = {id(tensor): tensor for tensor in (*encoder.model.parameters(), *encoder.model.buffers())}
-    twin, stem = copy(encoder.encoder if isinstance(encoder, Between) else encoder), copy(encoder.stem)
+    bare = encoder
+    while isinstance(bare, Between | Shared):
+        bare = bare.encoder
+    twin, stem = copy(bare), copy(encoder.stem)
     twin.baseline, twin.baseline_kind = encoder.baseline, encoder.baseline_kind  # type: ignore[method-assign]
     with encoder.lock:
         twin.model = deepcopy(encoder.model, shared)

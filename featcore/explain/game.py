@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from featcore.errors import NotDefined
-from featcore.explain.base import Explained, Progress, attribute, chunk_size
+from featcore.explain.base import End, Explained, Progress, attribute, chunk_size
 from featcore.types import Attribution, Sample, Target
 from featcore.units.coarser import LEVELS, coarser
 from featcore.units.words import Groups
@@ -62,6 +62,7 @@ class Game:
 
     Attributes:
         owner: the player that each unit belongs to, Int[n]; None where every unit plays for itself.
+        meets: whether the whole and the empty set will be asked for in any case.
     """
 
     explained: Explained
@@ -70,6 +71,7 @@ class Game:
     rows: Tensor
     chunk: int
     owner: Int[np.ndarray, " n"] | None = None
+    meets: bool = False
 
     @property
     def units(self) -> int:
@@ -94,7 +96,7 @@ class Game:
         whole = self.embedded.expand(len(kept), -1, -1).clone()
         whole[:, self.rows] = stays * self.embedded[:, self.rows] + (1 - stays) * self.blank[:, self.rows]
         with torch.no_grad():
-            return self.explained(whole).float().cpu()
+            return self.explained.joined(whole, ends_among(kept), not self.meets).float().cpu()
 
     def _left_out(self, kept: Tensor) -> Tensor:
         """v by sequences without the hidden units; sets of one size, or nearly, go through the model together."""
@@ -113,6 +115,8 @@ class Game:
             index = places[rows, : sizes[rows].max()].to(self.embedded.device)
             with torch.no_grad():
                 found[rows] = self.explained(self.embedded.expand(len(index), -1, -1), index).float().cpu()
+        for end, row in ends_among(kept).items():
+            self.explained.learn(end, found[row])
         return found
 
     def kept_units(self, kept: np.ndarray) -> int:
@@ -129,6 +133,12 @@ class Game:
 
         parts = torch.from_numpy(kept).float().split(self.chunk)
         return torch.cat([self(part) for part in parts]).double().numpy()
+
+
+def ends_among(kept: Tensor) -> dict[End, int]:
+    """The rows of Tensor[b n] that keep every unit or none, one of each where there is one."""
+    kinds: tuple[tuple[End, Tensor], ...] = (("input", (kept > 0.5).all(1)), ("baseline", (kept < 0.5).all(1)))
+    return {end: int(found.int().argmax()) for end, found in kinds if found.any()}
 
 
 def play(
@@ -159,10 +169,10 @@ def play(
         rows = torch.from_numpy(sample.rows).to(encoder.device)
         owner = owners(sample, getattr(method, "players", UNIT))
         game = Game(explained, embedded, blank, rows, chunk_size(encoder, sample, gradients=False), owner)
-        if shorter:
-            nothing = float(game(torch.zeros(1, game.players))[0])
         found = torch.zeros(embedded.shape[1], dtype=torch.float64)
         found[sample.rows] = torch.from_numpy(game.shared(scores(game)))
+        if shorter:  # KernelSHAP has met the empty set; it is no end of its own, since it has no embedding
+            nothing = float(explained.known.pop("baseline"))
         return found
 
     baseline, seed = None if shorter else method.baseline, getattr(method, "seed", None)

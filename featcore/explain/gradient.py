@@ -37,13 +37,13 @@ class SaliencyMap:
     complete: ClassVar[bool] = False
 
     def passes(self, sample: Sample) -> int:
-        return 2
+        return 1
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
             from captum.attr import Saliency
 
-            return Saliency(explained).attribute(leaf(embedded), abs=False)[0].norm(dim=-1)
+            return Saliency(explained.whole).attribute(leaf(embedded), abs=False)[0].norm(dim=-1)
 
         return attribute(self, encoder, sample, target, progress, compute)
 
@@ -63,13 +63,13 @@ class InputTimesGradient:
     complete: ClassVar[bool] = False
 
     def passes(self, sample: Sample) -> int:
-        return 2
+        return 1
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
             from captum.attr import InputXGradient
 
-            return InputXGradient(explained).attribute(leaf(embedded))[0].sum(-1)
+            return InputXGradient(explained.whole).attribute(leaf(embedded))[0].sum(-1)
 
         return attribute(self, encoder, sample, target, progress, compute)
 
@@ -100,7 +100,7 @@ class Integrated:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
             from captum.attr import IntegratedGradients
 
-            scores = IntegratedGradients(explained).attribute(
+            scores = IntegratedGradients(explained.joined).attribute(
                 leaf(embedded),
                 baselines=blank,
                 n_steps=self.steps,
@@ -152,7 +152,7 @@ class GradientShapley:
                 # Captum's noise falls on special rows too, where input and baseline are one and no score is due.
                 whole = embedded.expand(len(noisy), -1, -1).clone()
                 whole[:, rows] = noisy[:, rows]
-                return explained(whole)
+                return explained.joined(whole)
 
             # Seeding reaches the generator of every GPU, so each is put back, whichever one computes.
             gpus = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []

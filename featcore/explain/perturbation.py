@@ -45,7 +45,7 @@ class Occlusion:
 
     def passes(self, sample: Sample) -> int:
         shape, window = self._lattice(sample)
-        return prod(size - w + 1 for size, w in zip(shape, window, strict=True)) + 3
+        return prod(size - w + 1 for size, w in zip(shape, window, strict=True)) + 2
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         import torch
@@ -57,15 +57,18 @@ class Occlusion:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
             assert blank is not None
             width = embedded.shape[-1]
+            lattice = embedded[:, rows].reshape(1, *shape, width)
 
             def of_lattice(units: Tensor) -> Tensor:
+                if torch.equal(units, lattice):  # what Captum asks first
+                    return explained.at("input")
                 whole = embedded.expand(len(units), -1, -1).clone()
                 whole[:, rows] = units.reshape(len(units), -1, width)
-                return explained(whole)
+                return explained.joined(whole)
 
             with torch.no_grad():
                 scores = CaptumOcclusion(of_lattice).attribute(
-                    embedded[:, rows].reshape(1, *shape, width),
+                    lattice,
                     sliding_window_shapes=(*window, width),
                     strides=(*(1 for _ in shape), width),
                     baselines=blank[:, rows].reshape(1, *shape, width),
@@ -109,7 +112,7 @@ class CoarseOcclusion:
 
     def passes(self, sample: Sample) -> int:
         times, rows, columns = lattice(sample)
-        return 3 + times + min(self.slots, times) * ceil(rows / self.block) * ceil(columns / self.block)
+        return 2 + times + min(self.slots, times) * ceil(rows / self.block) * ceil(columns / self.block)
 
     def remark(self, found: Attribution) -> str:
         """How much was searched."""
@@ -123,7 +126,7 @@ class CoarseOcclusion:
         index = np.arange(len(sample.units)).reshape(times, rows, columns)
 
         def scores(game: Game) -> np.ndarray:
-            (whole,) = game.values(np.ones((1, game.units)))
+            whole = float(game.explained.at("input"))
             found = np.zeros(game.units)
 
             def hide(groups: list[np.ndarray]) -> np.ndarray:

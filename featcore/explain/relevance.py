@@ -66,7 +66,7 @@ class Relevance:
         return not_square("Relevance", encoder.card)
 
     def passes(self, sample: Sample) -> int:
-        return 2
+        return 1
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
@@ -106,14 +106,14 @@ class LeGrad:
         return not_square("LeGrad", encoder.card)
 
     def passes(self, sample: Sample) -> int:
-        return 2  # and one more for each layer, which the sample does not know
+        return 1  # one for each layer, which the sample does not know
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
             import torch
 
             layers = encoder.layers
-            explained.total = layers + 1
+            explained.total = layers
             total = torch.zeros(len(sample.sequence), device=encoder.device)
             for layer in range(1, layers + 1):
                 score, states = explained.inside(leaf(embedded), layer)
@@ -148,7 +148,7 @@ class AttentionTimesGradient:
         return not_square("Attention x gradient", encoder.card)
 
     def passes(self, sample: Sample) -> int:
-        return 2
+        return 1
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:

@@ -102,5 +102,5 @@ def noisy_gradients(explained: Explained, embedded: Tensor, samples: int, noise:
             copy[rows] += scale * drawn.to(embedded)
         copies.requires_grad_()
         with torch.enable_grad():
-            values = explained(copies)
+            values = explained.joined(copies)
         yield torch.autograd.grad(values.sum(), copies)[0].float()
