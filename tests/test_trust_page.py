@@ -35,12 +35,13 @@ def test_both_floors_are_judged_beside_whatever_is_chosen_and_every_number_is_de
     assert best["Deletion ↓"] <= mean["Deletion ↓"]
     assert best["Insertion ↑"] >= mean["Insertion ↑"]
     low, high = (table.loc[f"95 % interval of that mean, {end}"] for end in ("from", "to"))
-    for column in ("Deletion ↓", "AOPC, most relevant first ↑", "AOPC, least relevant first ↓", "Infidelity, share ↓"):
+    for column in ("Deletion ↓", "MoRF ↑", "LeRF ↓", "Infidelity, share ↓"):
         assert low[column] < mean[column] < high[column]
-    between = table["AOPC, most relevant first ↑"] - table["AOPC, least relevant first ↓"]
-    assert np.allclose((between - table["Area between the curves ↑"])[["Occlusion", "Centre floor"]], 0)
+    between = table["MoRF ↑"] - table["LeRF ↓"]
+    assert np.allclose((between - table["ABPC ↑"])[["Occlusion", "Centre floor"]], 0)
     assert table.loc["Occlusion", "Passes ↓"] > 0
     defined = {each.value.split("**")[1] for each in app.markdown if each.value.startswith("**")}
+    defined |= {each.value.split("(")[1].split(",")[0] for each in app.markdown if each.value.startswith("**")}
     assert {column.rstrip(" ↓↑") for column in table.columns} <= defined
     said = texts(app)
     assert "hidden units become" in said

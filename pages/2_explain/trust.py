@@ -30,6 +30,7 @@ with ui.friendly_errors():
             ui.show_judged_curves("u", found)
         with right:
             ui.show_agreement("u", found)
+        ui.show_pairs_agreeing(found)
         st.subheader("What should carry the answer?")
         ui.show_marked("u", asked, [each.map for each in (*found.judged.values(), *found.chance)])
         ui.show_judging(found)

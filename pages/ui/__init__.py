@@ -1,6 +1,6 @@
 """What pages share; the only helpers that know Streamlit. Pages write `from pages import ui`."""
 
-from pages.ui.agreeing import show_agreement
+from pages.ui.agreeing import show_agreement, show_pairs_agreeing
 from pages.ui.cached import drawn, encoded, explained, read_source, timed
 from pages.ui.choose import pick_comparison, pick_encoder, pick_input, pick_kind, pick_preset, pick_target
 from pages.ui.heads import head_statistics, show_gaze, show_heads, show_map, show_size

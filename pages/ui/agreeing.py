@@ -10,7 +10,7 @@ from pages.ui.show import escape, figure
 
 
 def show_agreement(prefix: str, found: Verdicts) -> None:
-    """Spearman correlation of every two maps as a matrix, and as a table with what shifted maps and chance get."""
+    """Spearman correlation of every two maps as a matrix."""
     from featcore import draw
 
     st.subheader("Do the methods agree?", help="Spearman correlation of the scores of every two maps.")
@@ -31,8 +31,14 @@ def show_agreement(prefix: str, found: Verdicts) -> None:
     about = "In brackets: no more than the same maps get when one of them is shifted over the input"
     about += ", or too few units to tell." if few else "."
     figure(picture, f"{prefix}_agreement", "agreement", caption=f"{about} {NORMAL}")
-    kinds = {pair: kind(maps[pair[0]], maps[pair[1]]) for pair in pairs}
-    _table(pairs, kinds)
+
+
+def show_pairs_agreeing(found: Verdicts) -> None:
+    """The same pairs as a table, with what shifted maps and chance get: nothing is left to hovering."""
+    maps = {one.title: one.map for one in found.judged.values()}
+    pairs = agreements(maps)
+    if pairs:
+        _table(pairs, {pair: kind(maps[pair[0]], maps[pair[1]]) for pair in pairs})
 
 
 def _table(pairs: Pairs, kinds: dict[tuple[str, str], str]) -> None:

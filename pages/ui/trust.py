@@ -116,6 +116,8 @@ def _answering(one: One, asked: Asked, compute_now: bool = True) -> Answer:
 # --- pictures --------------------------------------------------------------------------------------------------------
 
 SHOWN = ("deletion", "insertion", "morf", "lerf", "abpc", "completeness", "infidelity")
+SHORT = {name: DEFINITIONS[name].symbol for name in ("morf", "lerf", "abpc")}
+"""Columns whose name would leave no width for the others."""
 CHECKED = ("sensitivity", "randomisation", "other_class")
 COST = ("seconds", "passes")
 ARROWS = {"lower": "↓", "higher": "↑", "": ""}
@@ -143,7 +145,10 @@ def _table(
 ) -> None:
     import pandas as pd
 
-    titles = {name: f"{DEFINITIONS[name].name} {ARROWS[DEFINITIONS[name].better]}".strip() for name in columns}
+    titles = {
+        name: f"{SHORT.get(name, DEFINITIONS[name].name)} {ARROWS[DEFINITIONS[name].better]}".strip()
+        for name in columns
+    }
     names = [name for name, _ in rows]
     frame = pd.DataFrame({titles[name]: [values[name] for _, values in rows] for name in columns}, index=names)
     styled = frame.astype(float).style.format(_digits, na_rep="–")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import featcore as fc
+from featcore.explain import METHODS
 from featcore.settings import settings
 from featcore.trust.measures import MEASURES
 from featcore.trust.sets import SETS
@@ -84,3 +85,12 @@ def test_a_measure_that_a_record_lacks_is_not_measured():
 def test_a_method_that_was_turned_down_is_named_with_its_knob():
     record = {"methods": [{"name": "lime", "turned_down": ["sets", 256, 148]}, {"name": "occlusion"}]}
     assert turned_down(record) == ["lime: sets 148 instead of 256, so that one input needs few enough passes."]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_shipped_run_knows_every_method_and_every_measure(path):
+    """What was not judged has its reason, so that a method that came later is not missed in silence."""
+    record = json.loads(path.read_text())
+    judged = [one["name"] for one in record["methods"]]
+    assert sorted([*judged, *record["not_run"]]) == sorted(METHODS), "each once"
+    assert set(record["measures"]) == set(MEASURES)
