@@ -120,7 +120,7 @@ class VideoRecipe(Recipe):
         return Examples(np.concatenate(large), test.targets[:count])
 
 
-def _see_change(model: VideoMAEForVideoClassification) -> None:
+def _see_change(model: Any) -> None:
     """Half of the filters begin as differences of a tubelet's two frames.
 
     The still background cancels, and learning leaves chance after some 150 steps, against none in the first 260 from
@@ -132,7 +132,7 @@ def _see_change(model: VideoMAEForVideoClassification) -> None:
     half[:, :, 1] = -half[:, :, 0]
 
 
-def _look_around(model: VideoMAEForVideoClassification) -> None:
+def _look_around(model: Any) -> None:
     """Two heads of the first two layers begin by looking at the same place one frame back and one frame ahead.
 
     A query that is turned to the position k further on, against a key that is not, is largest at that unit; k is the
