@@ -7,6 +7,7 @@ patent rights, and states that layer-wise relevance propagation is patented.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from importlib import import_module
@@ -23,6 +24,9 @@ from featcore.types import Attribution, Card, Sample, Target
 
 if TYPE_CHECKING:
     from featcore.encode.base import Encoder
+
+IMPORTING = threading.Lock()
+"""Held while the model libraries are imported."""
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
@@ -116,9 +120,13 @@ def _refused(method: type[Method], card: Card) -> str:
 
 
 def preload() -> None:
-    """Import what encoding and explaining need, some seconds the first time and nothing afterwards."""
-    import_module("captum.attr")
-    import_module("featcore.encode.loading")
+    """Import what encoding and explaining need, some seconds the first time and nothing afterwards.
+
+    One thread at a time: two that import transformers at once can each find the other's half of it.
+    """
+    with IMPORTING:
+        import_module("captum.attr")
+        import_module("featcore.encode.loading")
 
 
 def knobs(method: type[Method]) -> dict[str, dict[str, Any]]:

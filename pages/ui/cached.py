@@ -95,6 +95,9 @@ def shipped() -> Any:
 @contextmanager
 def encoder(card: Card) -> Iterator[Any]:
     """The loaded encoder of a card while it is used; few are kept, all sessions share them."""
+    from featcore.explain import preload
+
+    preload()  # two sessions that import at once, or one beside the warm-up, could meet half a library
     import featcore as fc
     from featcore.encode.device import pick_dtype
 
@@ -193,7 +196,11 @@ def fetch(question: dict[str, Any], compute: Callable[[Callable], Any], label: s
     if key in st.session_state.get("stopped", ()):
         st.button("Run again", key=f"again-{key[:16]}", on_click=_resume, args=(key,), icon=":material/refresh:")
         raise Cancelled(f"{label} was stopped. Nothing else on the page is lost; run it again, or change a choice.")
+    from featcore.explain import IMPORTING
+
     with working(key, label) as progress:
+        with IMPORTING:
+            pass  # the warm-up, if it is under way, comes first
         result = compute(progress)
     finished().put(key, result)
     return result

@@ -33,9 +33,9 @@ def show_size(card: Card, source: Source) -> None:
     """How large all maps of an input are, said before any of them is asked for."""
 
     def compute(progress: Callable) -> list:
-        from featcore.measure.trial import map_bytes
-
         with encoder(card) as loaded:
+            from featcore.measure.trial import map_bytes
+
             positions = len(loaded.prepare(source).sequence)
             return [positions, map_bytes(loaded, positions), layers_of(card)]
 
@@ -53,13 +53,14 @@ def head_statistics(card: Card, source: Source) -> HeadStatistics:
 
     def compute(progress: Callable) -> HeadStatistics:
         from featcore.compare.attention import head_statistics, joined
-        from featcore.measure.trial import map_bytes
 
         whole = known(digest(encoding_question(card, source)))
         if whole is not None:
             return head_statistics(whole.attention, whole.positions, whole.units)
         found = []
         with encoder(card) as loaded:
+            from featcore.measure.trial import map_bytes
+
             sample = loaded.prepare(source)
             for looks in _groups(layers_of(card), map_bytes(loaded, len(sample.sequence))):
                 part = loaded.encode(sample, Look(looks))

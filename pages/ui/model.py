@@ -18,10 +18,10 @@ def checked(card: Card) -> dict[str, Any]:
     """What `featcore check` finds on the first sample of the encoder's kind."""
 
     def compute(progress: Callable) -> dict[str, Any]:
-        from featcore.measure.check import check
-        from featcore.runs import first_sample
-
         with encoder(card) as loaded:
+            from featcore.measure.check import check
+            from featcore.runs import first_sample
+
             return check(loaded, first_sample(card))
 
     who = {"weights": card.weights_sha256, "family": card.family, "size": list(card.input_size)}
