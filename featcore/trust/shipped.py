@@ -83,6 +83,13 @@ def turned_down(record: Record) -> list[str]:
     ]
 
 
+def came_later(record: Record) -> list[str]:
+    """Methods of today that a record neither judged nor gives a reason for: it is older than they are."""
+    from featcore.explain import METHODS
+
+    return sorted(set(METHODS) - {one["name"] for one in record["methods"]} - set(record.get("not_run", ())))
+
+
 def percent(interval: list[float] | None, digits: int = 0) -> str:
     """A mean and its interval in percent: "61% (54 to 68)"."""
     if interval is None:
@@ -133,6 +140,19 @@ def _over_random(record: Record, method: str) -> str:
     return f"{mean:+.0f} ({low:+.0f} to {high:+.0f}), {said}"
 
 
+def trust_notes(assets: Path) -> str:
+    """A line for every record that is older than some methods, which so were not judged there."""
+    lines = [
+        f"Younger than the run on `{record['set']}` with `{record['encoder']}`, so not judged there: "
+        + ", ".join(f"`{name}`" for name in came_later(record))
+        + "."
+        for record in shipped(assets)
+        if came_later(record)
+    ]
+    return "\n\n".join(lines)
+
+
 def write_trust(readme: Path, assets: Path) -> None:
-    """Put the table of what points best between its two marks in the README."""
-    put(readme, START, trust_table(assets), END)
+    """Put the table of what points best, and what it leaves out, between its two marks in the README."""
+    notes = trust_notes(assets)
+    put(readme, START, trust_table(assets) + (f"\n\n{notes}" if notes else ""), END)

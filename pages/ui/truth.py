@@ -11,7 +11,7 @@ from featcore.measure.boxes import Box, moving, pixels_in, read_boxes, write_box
 from featcore.measure.truth import POINTING, localise, of_chars, of_mask, pixels_of
 from featcore.settings import settings
 from featcore.trust.measures import MEASURES
-from featcore.trust.shipped import Record, numbers, percent, shipped, turned_down
+from featcore.trust.shipped import Record, came_later, numbers, percent, shipped, turned_down
 from featcore.types import Attribution, Clip, Text, Truth, Units
 from pages.ui.cached import drawn
 from pages.ui.methods import One
@@ -158,6 +158,8 @@ def _show_all(record: Record) -> None:
         st.caption(escape(line))
     for name, reason in record["not_run"].items():
         st.caption(f"{escape(name)}: not run. {escape(reason)}")
+    if later := came_later(record):
+        st.caption(f"Younger than this run, so not judged in it: {', '.join(later)}.")
 
 
 def _cell(found: Record | None, measure: str) -> str:
