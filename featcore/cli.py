@@ -5,6 +5,7 @@ Heavy imports stand inside the commands, so that `featcore --help` answers at on
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 
 from featcore.commands.bench import bench
 from featcore.commands.inputs import File, Image, Video, Words, read_other, read_source, read_target
+from featcore.commands.ranks import ranks_of
 from featcore.commands.terminal import in_words, plain, progress, say, tell_line, write_json
 from featcore.commands.trust import trust
 from featcore.errors import InputError, UnknownName
@@ -158,7 +160,7 @@ def explain(
     device: Device = None,
     dtype: Dtype = None,
 ) -> None:
-    """One score per token or fragment of an input."""
+    """One score per token or fragment of an input; in a shorter number format, held against float32."""
     import featcore as fc
     from featcore.explain import explain as run
     from featcore.units.coarser import coarser, regrouped
@@ -174,6 +176,7 @@ def explain(
         parts = None if by is None else coarser(sample.units, source, by)
         second = None if other is None else loaded.prepare(read_other(loaded.card, other))
         found = run(loaded, sample, method, read_target(loaded.card, target), tell, second, **options)
+        agreed = ranks_of(found, loaded, sample, partial(fc.load, encoder, device), tell, second, parts)
         found = found if parts is None else regrouped(found, *parts)
         if export and film:
             export.write_bytes(film(source, found))
@@ -181,9 +184,10 @@ def explain(
     for note in sample.notes:
         typer.echo(note, err=True)
     if as_json:
-        write_json(plain(found) | {"by": found.units.kind})
+        write_json(plain(found) | {"by": found.units.kind, "ranks": plain(agreed)})
     else:
         write_scores(found)
+        say(str(agreed or ""))
 
 
 @app.command()

@@ -90,6 +90,40 @@ def test_a_row_a_word_is_printed_with_the_sum_of_all(bert: Path) -> None:
     assert "one score for each word, +" in out
 
 
+@pytest.mark.parametrize("more", [(), ("--by", "word"), ("--other", "bad not")])
+def test_scores_in_a_shorter_format_are_held_against_those_in_float32(bert: Path, more: tuple[str, ...]) -> None:
+    words = ("explain", "-e", bert, "--text", "not bad", "-m", "occlusion", *more)
+    assert "Ranks" not in call(*words).stdout
+    assert json.loads(call(*words, "--json").stdout)["ranks"] is None
+    short = (*words, "--dtype", "bfloat16")
+    found = json.loads(call(*short, "--json").stdout)
+    exact = json.loads(call(*words, "--target", found["target"]["label"], "--json").stdout)
+    signs = [sorted(range(2), key=one["scores"].__getitem__) for one in (found, exact)]
+    assert found["ranks"]["rho"] == pytest.approx(1 if signs[0] == signs[1] else -1), "two units have two orders"
+    assert found["ranks"]["units"] == 2
+    lines = [line for line in call(*short).stdout.splitlines() if line.startswith("Ranks agree with float32: ")]
+    assert len(lines) == 1
+    assert "(Spearman over 2 units)" in lines[0]
+
+
+def test_where_float32_does_not_fit_the_scores_are_there_and_it_says_why(
+    bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from featcore.encode import loading
+    from featcore.errors import LoadError
+
+    def check(card: Any, config: Any, place: Any, dtype: torch.dtype) -> None:
+        if dtype == torch.float32:
+            raise LoadError("float32 does not fit")
+
+    monkeypatch.setattr(loading, "_check_memory", check)
+    result = call("explain", "-e", bert, "--text", "not bad", "-m", "occlusion", "--dtype", "bfloat16")
+    assert "on cpu, bfloat16" in result.stdout
+    assert "Ranks are not held against float32. float32 does not fit" in result.stderr
+
+
 @pytest.mark.parametrize(("typed", "label"), [("good", "good"), ("0", "bad"), ("so-so", "so-so")])
 def test_a_target_is_a_label_or_an_index(bert: Path, typed: str, label: str) -> None:
     words = ("explain", "-e", bert, "--text", "not bad", "-m", "saliency", "--target", typed, "--json")

@@ -197,6 +197,33 @@ def test_scores_may_be_read_for_larger_parts(kind, levels):
         assert len(app.selectbox(key="r_unit").options) < options
 
 
+def test_a_map_in_a_shorter_number_format_says_below_it_how_its_ranks_agree_with_float32(monkeypatch):
+    from featcore.settings import settings
+    from pages.ui import cached
+
+    page, words = ROOT / "pages/2_explain/attribution.py", "Ranks agree with float32: "
+    assert words not in texts(open_page(page, r_methods=["occlusion"]))
+    monkeypatch.setenv("FEATCORE_DTYPE", "bfloat16")
+    for kept in (settings.cache_clear, cached.shelf.clear, cached.finished.clear):
+        kept()
+    try:
+        app = open_page(page, r_methods=["occlusion", "integrated_gradients"])
+        assert not app.exception
+        assert not app.error
+        said = [caption.value.replace("\\", "") for caption in app.caption]
+        said = [line for line in said if line.startswith(words)]
+        assert len(said) == 1, "integrated gradients of the sample are a finished run in float32"
+        units = len(app.selectbox(key="r_unit").options) - 1  # one of them is no unit
+        assert said[0].endswith(f" (Spearman over {units} units), same class.")
+        assert 0.9 < float(said[0].removeprefix(words).split()[0]) <= 1
+        app.segmented_control(key="r_level_text").set_value("sentence").run()
+        assert "Ranks have no agreement with float32: a map of the 1 units is constant" in texts(app).replace("\\", "")
+    finally:
+        monkeypatch.undo()
+        for kept in (settings.cache_clear, cached.shelf.clear, cached.finished.clear):
+            kept()
+
+
 @pytest.mark.parametrize("preset", ["sentence-picture", "picture-clip", "two-readings"])
 def test_a_preset_fills_both_sides(preset):
     app = open_page("compare")

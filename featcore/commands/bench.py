@@ -108,6 +108,11 @@ def _line(record: dict[str, Any]) -> str:
 
 def _apart(record: dict[str, Any]) -> str:
     """How far the answers of both sides lie apart, where that was asked."""
+    if "rank_agreement" in record:
+        from featcore.measure.formats import Ranking
+
+        said = str(Ranking(record["rank_agreement"], record["ranked_units"], record["same_class"]))
+        return f"; {said[0].lower()}{said[1:]}"
     if record.get("cosine") is None:
         return ""
     same = record.get("same_answers")

@@ -36,6 +36,7 @@ class Goal:
             own format and fused attention.
         both: number format of both sides, "" the encoder's own.
         device: kind of device that the limit is for.
+        beside: what the ratio's record says beside the times, where the answers of both sides are held together.
     """
 
     key: str
@@ -54,6 +55,7 @@ class Goal:
     vit: str = ""
     both: str = ""
     device: str = "cpu"
+    beside: Callable[[Encoder, Sample, Target], Record] | None = None
 
     def limit(self, found: Paired) -> float:
         """The largest ratio that meets the goal on this machine."""
@@ -182,6 +184,7 @@ GOALS = (
         base=True,
         longer=56,
         dtype="bfloat16",
+        beside=partial(sides.ranks_in, dtype="bfloat16"),
     ),
 )
 

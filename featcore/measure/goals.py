@@ -44,6 +44,15 @@ def _sample(goal: Goal, encoder: Encoder) -> Sample:
     return longest(encoder, sample, goal.filled) if goal.filled else sample
 
 
+def _beside(goal: Goal, encoder: Encoder) -> Record:
+    """What a goal says beside its times, on the sample that it was measured on."""
+    if goal.beside is None:
+        return {}
+    sample = _sample(goal, encoder)
+    with encoder.running("sdpa"):
+        return goal.beside(encoder, sample, resolve_target(encoder, sample, None))
+
+
 def _size(goal: Goal, encoder: Encoder) -> Record:
     sample = _sample(goal, encoder)
     frames, rows, columns = (1, None, None) if encoder.card.modality == "text" else encoder.card.input_size
@@ -71,7 +80,9 @@ def goals(encoders: Sequence[Encoder], budget_s: float, progress: Progress = sil
 
     The ratio has `goal` (its key), `goal_most` and `goal_least` (the ratios between which it is met here; null without
     a least), `judgement` (met, missed, or cannot tell: the whole interval must lie on one side, by more than the
-    control's error) and `why` (what stands in the way, where it is missed).
+    control's error) and `why` (what stands in the way, where it is missed). That of integrated gradients in bfloat16
+    says how its scores rank the units beside those in float32: `rank_agreement` (Spearman, -1 to 1; null where a map is
+    constant), `ranked_units` and `same_class` (whether the same class comes first; null without a classifier).
     """
     run_id = records.new_run()
     plans = [
@@ -98,5 +109,6 @@ def goals(encoders: Sequence[Encoder], budget_s: float, progress: Progress = sil
                 "judgement": judgement.replace(" ", "_"),
                 "why": goal.why if judgement == "missed" else None,
             }
+            | _beside(goal, encoder)
         )
     progress(100 * len(plans), 100 * len(plans))

@@ -18,6 +18,8 @@ from featcore.explain import explain
 from featcore.explain.attention import rollout_scores
 from featcore.explain.base import resolve_target
 from featcore.inputs.samples import first_for, samples
+from featcore.measure.files import Record
+from featcore.measure.formats import explained_again, first_class, ranking
 from featcore.measure.pairs import Call, Side
 from featcore.measure.variants import quantised
 from featcore.types import Attribution, Sample, Target
@@ -244,3 +246,11 @@ def integrated_in(encoder: Encoder, sample: Sample, target: Target, dtype: str) 
     theirs, _ = integrated(encoder, sample, target, at_once=1)
     ours = partial(explain, in_format(encoder, dtype), sample, "integrated_gradients", target, steps=STEPS)
     return theirs, (f"ours in {dtype}", ours)
+
+
+def ranks_in(encoder: Encoder, sample: Sample, target: Target, dtype: str) -> Record:
+    """Whether our integrated gradients in another number format rank the units as those in float32 do, of a record."""
+    short = in_format(encoder, dtype)
+    found = explain(short, sample, "integrated_gradients", target, steps=STEPS)
+    agreed = ranking((found, first_class(short, sample)), explained_again(encoder, sample, found))
+    return {"rank_agreement": agreed.rho, "ranked_units": agreed.units, "same_class": agreed.same_class}

@@ -93,17 +93,21 @@ def shipped() -> Any:
 
 
 @contextmanager
-def encoder(card: Card) -> Iterator[Any]:
-    """The loaded encoder of a card while it is used; few are kept, all sessions share them."""
+def encoder(card: Card, dtype: str | None = None) -> Iterator[Any]:
+    """The loaded encoder of a card while it is used; few are kept, all sessions share them.
+
+    Args:
+        dtype: number format of its weights, that of the settings unless given.
+    """
     from featcore.explain import preload
 
     preload()  # two sessions that import at once, or one beside the warm-up, could meet half a library
     import featcore as fc
     from featcore.encode.device import pick_dtype
 
-    size = card.parameters * pick_dtype().itemsize
-    key = f"{card.checkpoint} {card.weights_sha256}"
-    with shelf().borrow(key, size, lambda: fc.load(card.checkpoint)) as loaded:
+    size = card.parameters * pick_dtype(dtype).itemsize
+    key = " ".join((card.checkpoint, card.weights_sha256, *((dtype,) if dtype else ())))
+    with shelf().borrow(key, size, lambda: fc.load(card.checkpoint, dtype=dtype)) as loaded:
         yield loaded
 
 
@@ -162,6 +166,30 @@ def explained(
 
     question = attribution_question(card, source, method, target, knobs)
     return fetch(question if other is None else {**question, "other": other.key}, compute, f"{method} on {card.title}")
+
+
+def explained_exactly(
+    card: Card, source: Source, found: Attribution, target: str, other: Source | None = None
+) -> tuple[tuple[Attribution, int | None], int | None]:
+    """A map in float32 with the class that comes first there, and the class that comes first in the server's format.
+
+    Args:
+        found: the map in the server's format; target, other: what it was asked for with.
+    """
+    from featcore.runs import attribution_question
+
+    def compute(progress: Callable) -> Any:
+        from featcore.measure.formats import EXACT, explained_again, first_class
+
+        with encoder(card) as loaded:
+            first = first_class(loaded, loaded.prepare(source))
+        with encoder(card, EXACT) as loaded:  # one after the other: the shelf may have no room for both
+            second = None if other is None else loaded.prepare(other)
+            return explained_again(loaded, loaded.prepare(source), found, progress, second), first
+
+    question = attribution_question(card, source, found.method, target, dict(found.knobs))
+    question |= {"what": "attribution in float32", "other": None if other is None else other.key}
+    return fetch(question, compute, f"{found.method} on {card.title} in float32")
 
 
 def timed(

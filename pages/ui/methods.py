@@ -10,7 +10,7 @@ from featcore.errors import FeatcoreError
 from featcore.types import Attribution, Card, Source, Units
 from featcore.units.coarser import LEVELS, coarser, regrouped
 from featcore.units.words import Groups
-from pages.ui.cached import drawn, explained, fetch
+from pages.ui.cached import drawn, explained, explained_exactly, fetch
 from pages.ui.choose import OF_OTHERS, Picked, pick_encoder, pick_input, pick_kind, pick_other, pick_target
 from pages.ui.clips import film_buttons, show_over_time
 from pages.ui.pane import sentence
@@ -148,9 +148,26 @@ def show_methods(prefix: str, one: One, asked: Choices) -> list[Attribution]:
             figure(picture, f"{prefix}_row_{name}", f"{one.card.name}-{name}", mark, sentence(each))
             film_buttons(f"{prefix}_film_{name}", source, each, scale)
             show_over_time(f"{prefix}_{name}", f"{prefix}_unit", source, each, scale)
+    for name, each in found.items():
+        with rows[name]:
+            show_ranks(one.card, source, each, target, other, asked.level)
     if found:
         provenance(next(iter(found.values())).provenance)
     return list(found.values())
+
+
+def show_ranks(card: Card, source: Source, found: Attribution, target: str, other: Source | None, level: str) -> None:
+    """Of a map in a shorter number format, how its ranks agree with float32; nothing below one in float32."""
+    if found.provenance.dtype == "float32":
+        return
+    from featcore.measure.formats import ranking
+
+    try:
+        (exact, expected), first = explained_exactly(card, source, found, target, other)
+        said = f"{ranking((found, first), (at_level(card, source, level, exact), expected))}."
+    except FeatcoreError as error:
+        said = f"Ranks are not held against float32. {error}"
+    st.caption(escape(said))
 
 
 def show_ranking(prefix: str, found: list[Attribution]) -> None:

@@ -1,5 +1,6 @@
 """Suites yield records that say what was run; counts are exact, no test here looks at a time."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from featcore.commands.bench import _line
 from featcore.draw.batches import throughput
 from featcore.encode.fresh import VIT_SIZES, base_sized, in_format, vit_sized
 from featcore.errors import NotDefined
@@ -16,7 +18,7 @@ from featcore.measure.accelerated import at_peak, captured
 from featcore.measure.aims import CUDA_GOALS, GOALS, defined, goals_on
 from featcore.measure.files import VIT_NAMES
 from featcore.measure.pairs import Paired, compare
-from featcore.measure.sides import alike, longest, number_format
+from featcore.measure.sides import alike, longest, number_format, ranks_in
 from featcore.measure.suites import run
 from featcore.measure.sweeps import BATCHES, PATCHES, patches
 from featcore.measure.trial import every, of_length, of_patch, of_shape, own, sizes, work
@@ -279,6 +281,25 @@ def test_a_variant_answers_all_our_samples_or_says_what_failed(cases: Any, name:
 
     lacking: Any = SimpleNamespace(forward=broken)
     assert failure(lacking) == "not implemented for 'Half'"
+
+
+def test_the_goal_of_bfloat16_gradients_says_beside_its_ratio_how_its_ranks_agree_with_float32(
+    cases: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = cases("bert")
+    n, target = len(case.sample.units), resolve_target(case.encoder, case.sample, None)
+    itself = ranks_in(case.encoder, case.sample, target, "float32")
+    assert itself == {"rank_agreement": pytest.approx(1), "ranked_units": n, "same_class": True}
+    (goal,) = (goal for goal in GOALS if goal.beside is not None)
+    assert (goal.key, goal.dtype) == ("G4b", "bfloat16")
+    tiny = replace(goal, base=False, longer=1.0)
+    monkeypatch.setattr("featcore.measure.goals.goals_on", lambda _: (tiny,))
+    *sides, ratio = run("goals", [case.encoder], QUICK)
+    assert ratio["dtype"] == "bfloat16"
+    assert ratio["ranked_units"] == len(case.encoder.prepare(first_for(case.encoder.card)).units)
+    assert 0 < ratio["rank_agreement"] <= 1
+    assert f"; ranks agree with float32: {ratio['rank_agreement']:.2f} (Spearman over " in _line(ratio)
+    assert not [side for side in sides if "rank_agreement" in side]
 
 
 def test_goals_and_ceilings_are_records_with_what_they_are_judged_by(cases: Any) -> None:
