@@ -177,7 +177,7 @@ def test_latency_of_a_file_reads_it_again_and_tells_raw_samples(bert: Path, tmp_
 
 def test_latency_takes_a_sample_when_nothing_is_given(bert: Path) -> None:
     found = json.loads(call("latency", "-e", bert, "--budget-s", "0.02", "--json").stdout)
-    assert [one["stage"] for one in found] == ["cut", "encode", "attention"]
+    assert [one["stage"] for one in found] == ["cut", "encode", "attention", "total"]
 
 
 def test_encoders_are_listed_for_people_and_programs(

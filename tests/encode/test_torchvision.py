@@ -195,7 +195,7 @@ def test_a_config_whose_sizes_are_no_whole_cells_is_refused_with_both(cases, tmp
         fc.load(str(tmp_path / "odd"))
     tiny.edit_config(tmp_path / "odd", num_frames=4, builder="resnet18")
     with pytest.raises(
-        LoadError, match=r"'resnet18' is no ResNet or ConvNeXt, and no Video Swin.*Known: mc3_18, r2plus1d_18"
+        LoadError, match=r"'resnet18' is no network of torchvision for video.*swin3d, r3d, r2plus1d, mc3"
     ):
         fc.load(str(tmp_path / "odd"))
     tiny.edit_config(tmp_path / "odd", model_type="torchvision", builder="r3d_18")

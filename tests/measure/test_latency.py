@@ -86,17 +86,17 @@ def test_unknown_stages_and_methods_are_refused_before_anything_is_timed(
 
 def test_an_encoder_without_a_classifier_is_timed_too(headless: Any) -> None:
     found = latency(headless.encoder, headless.source, methods=["saliency", "attention"], budget_s=QUICK)
-    expected = ["cut", "encode", "attention", "attribution:saliency", "attribution:attention"]
+    expected = ["cut", "encode", "attention", "attribution:saliency", "attribution:attention", "total"]
     assert [one.stage for one in found] == expected
-    assert found[-1].provenance.attention == "eager"
+    assert found[-2].provenance.attention == "eager"
 
 
 def test_progress_rises_to_its_end_over_all_stages(cases: Callable[[str], Any]) -> None:
     case, told = cases("bert"), []
     latency(case.encoder, case.source, budget_s=0.2, progress=lambda done, total: told.append((done, total)))
     assert told == sorted(told)
-    assert {total for _, total in told} == {300}
-    assert told[-1] == (300, 300)
+    assert {total for _, total in told} == {400}
+    assert told[-1] == (400, 400)
 
 
 def test_cancelling_leaves_lock_collector_and_encoder_as_they_were(cases: Callable[[str], Any]) -> None:
