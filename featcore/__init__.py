@@ -20,6 +20,7 @@ _HOME = {
     "load": "featcore.encode.catalog",
     "encoders": "featcore.encode.catalog",
     "explain": "featcore.explain",
+    "explain_all": "featcore.explain",
     "methods": "featcore.explain",
     "latency": "featcore.measure.latency",
 }

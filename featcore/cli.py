@@ -16,7 +16,7 @@ from featcore.commands.inputs import File, Image, Video, Words, read_other, read
 from featcore.commands.ranks import ranks_of
 from featcore.commands.terminal import in_words, plain, progress, say, tell_line, write_json
 from featcore.commands.trust import trust
-from featcore.errors import InputError, UnknownName
+from featcore.errors import InputError, NotDefined, UnknownName
 
 if TYPE_CHECKING:
     from featcore.types import Attribution, Card, Latency, Source
@@ -135,7 +135,9 @@ def methods() -> None:
 @app.command()
 def explain(
     encoder: Encoder,
-    method: Annotated[str, typer.Option("--method", "-m", help="see `featcore methods`")] = "integrated_gradients",
+    method: Annotated[
+        list[str], typer.Option("--method", "-m", help="see `featcore methods`; several, given again, share passes")
+    ] = ["integrated_gradients"],  # noqa: B006
     text: Words = None,
     image: Image = None,
     video: Video = None,
@@ -162,11 +164,13 @@ def explain(
 ) -> None:
     """One score per token or fragment of an input; in a shorter number format, held against float32."""
     import featcore as fc
-    from featcore.explain import explain as run
+    from featcore.explain import explain_all
     from featcore.units.coarser import coarser, regrouped
 
     with in_words(), progress() as tell:
-        options = read_knobs(method, knob or [])
+        options = {name: read_knobs(name, knob or []) for name in method}
+        if export and len(options) > 1:
+            raise InputError("--export films one map. Name one method, or leave it out.")
         loaded = fc.load(encoder, device, dtype)
         film = film_of(export, loaded.card)
         source = read_source(loaded.card, text, image, video, file)
@@ -175,19 +179,30 @@ def explain(
         sample = loaded.prepare(source)
         parts = None if by is None else coarser(sample.units, source, by)
         second = None if other is None else loaded.prepare(read_other(loaded.card, other))
-        found = run(loaded, sample, method, read_target(loaded.card, target), tell, second, **options)
-        agreed = ranks_of(found, loaded, sample, partial(fc.load, encoder, device), tell, second, parts)
-        found = found if parts is None else regrouped(found, *parts)
+        tried = explain_all(loaded, sample, options, read_target(loaded.card, target), tell, second)
+        failed = {name: one for name, one in tried.items() if isinstance(one, NotDefined)}
+        if len(failed) == len(tried):
+            raise next(iter(failed.values()))
+        fine = [one for one in tried.values() if not isinstance(one, NotDefined)]
+        exact = partial(fc.load, encoder, device)
+        agreed = [ranks_of(one, loaded, sample, exact, tell, second, parts) for one in fine]
+        maps = fine if parts is None else [regrouped(one, *parts) for one in fine]
         if export and film:
-            export.write_bytes(film(source, found))
+            export.write_bytes(film(source, maps[0]))
             tell_line(f"{export}: {export.stat().st_size:,} bytes")
     for note in sample.notes:
         typer.echo(note, err=True)
     if as_json:
-        write_json(plain(found) | {"by": found.units.kind, "ranks": plain(agreed)})
-    else:
-        write_scores(found)
-        say(str(agreed or ""))
+        written = [
+            plain(one) | {"by": one.units.kind, "ranks": plain(held)} for one, held in zip(maps, agreed, strict=True)
+        ]
+        reasons = {name: str(error) for name, error in failed.items()}
+        return write_json(written[0] if len(tried) == 1 else {"maps": written, "failed": reasons})
+    for one, held in zip(maps, agreed, strict=True):
+        write_scores(one)
+        say(str(held or ""))
+    for error in failed.values():
+        tell_line(str(error))
 
 
 @app.command()

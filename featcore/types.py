@@ -362,7 +362,8 @@ class Attribution:
         target_score: F(x), the explained output at the input; baseline_score: F(x0), None without a baseline.
         convergence_delta: sum of scores - (F(x) - F(x0)); None where completeness is not promised.
         special_share: share of absolute score that fell on special positions (these are in no unit).
-        passes: samples that went forward through the model; seconds: wall time of the whole call.
+        passes: samples that went forward through the model; seconds: wall time of the whole call. Both count a pass
+            that several methods shared, to each of them.
     """
 
     units: Units

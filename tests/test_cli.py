@@ -124,6 +124,20 @@ def test_where_float32_does_not_fit_the_scores_are_there_and_it_says_why(
     assert "Ranks are not held against float32. float32 does not fit" in result.stderr
 
 
+def test_several_methods_give_a_map_each_and_what_is_not_defined_gives_its_reason(bert: Path) -> None:
+    words = ("explain", "-e", bert, "--text", "not bad", "-m", "saliency", "-m", "cam", "-m", "input_x_gradient")
+    found = json.loads(call(*words, "--json").stdout)
+    assert [one["method"] for one in found["maps"]] == ["saliency", "input_x_gradient"]
+    assert "CAM is not defined" in found["failed"]["cam"]
+    alone = json.loads(call(*words[:5], "-m", "input_x_gradient", "--json").stdout)
+    assert found["maps"][1]["scores"] == pytest.approx(alone["scores"], abs=1e-6)
+    told = call(*words)
+    assert told.stdout.index("method saliency") < told.stdout.index("method input_x_gradient")
+    assert "CAM is not defined" in told.stderr
+    assert "CAM is not defined" in call(*words[:5], "-m", "cam", code=2).stderr
+    assert "--export films one map" in call(*words, "--export", "a.gif", code=2).stderr
+
+
 @pytest.mark.parametrize(("typed", "label"), [("good", "good"), ("0", "bad"), ("so-so", "so-so")])
 def test_a_target_is_a_label_or_an_index(bert: Path, typed: str, label: str) -> None:
     words = ("explain", "-e", bert, "--text", "not bad", "-m", "saliency", "--target", typed, "--json")

@@ -50,19 +50,21 @@ def ask(
     known, not_run = affordable(loaded, sample)
     wanted = [name for name in methods or [one.name for one in known] if name not in FLOORS]
     given = {option: value for option, value in options.items() if value is not None}
-    answer = _answering(loaded, sample)
-    found = judge_all(Asked(tuple(dict.fromkeys(wanted)), target, **given), answer)
-    unchecked = check_all(found, answer) if checks else {}
+    found = judge_all(Asked(tuple(dict.fromkeys(wanted)), target, **given), _answering(loaded, sample))
+    unchecked = check_all(found, _answering(loaded, sample)) if checks else {}
     more = {"unchecked": unchecked, "not_run": {} if methods else not_run, "input_notes": sample.notes}
     return record(found, loaded, sample) | more
 
 
 def _answering(loaded: "Encoder", sample: "Sample") -> "Answer":
-    """Computes whatever is asked, with progress under its name."""
+    """Computes whatever is asked, with progress under its name; maps in passes that they share."""
+    from featcore.explain.shared import Shared
+
+    shared: Any = Shared(loaded, sample, several=True)
 
     def answer(what: str, method: str, options: dict[str, Any], compute: Any) -> Any:
         with progress(what=f"{method}, {what}") as tell:
-            return compute(loaded, sample, tell)
+            return compute(shared if what == "attribution" else loaded, sample, tell)
 
     return answer
 

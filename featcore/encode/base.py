@@ -65,6 +65,14 @@ class States(NamedTuple):
     pooled: Float[Tensor, "b d"]
 
 
+class Seen(NamedTuple):
+    """What one pass gave, still on the device: the model's output, what a learned query reads, attention over time."""
+
+    output: Any
+    weights: list[Tensor]
+    times: list[Tensor]
+
+
 class Encoder:
     """A loaded checkpoint. Every verb answers from its inputs alone and holds the encoder's lock.
 
@@ -110,10 +118,13 @@ class Encoder:
             NotDefined: a layer or head that the model does not have, a rollout of maps that are not square, or an
                 answer that is not finite, as where a number format is too short for it.
         """
-        attends, look = "attention" in self.card.provides, attention if isinstance(attention, Look) else Look()
+        return self.encoding(sample, self.seen(sample, bool(attention), embedded), attention)
+
+    def seen(self, sample: Sample, attention: bool = True, embedded: Tensor | None = None) -> Seen:
+        """The pass of `encode`, from which `encoding` can be asked with any look."""
         kind = self._kind("eager" if attention else "sdpa")
-        asked = {"output_attentions": bool(attention)} if attends else {}
-        spatial = bool(attention) and self.layout.attention == "spatial"
+        asked = {"output_attentions": attention} if "attention" in self.card.provides else {}
+        spatial = attention and self.layout.attention == "spatial"
         run = self.model if embedded is None else partial(self._standing_in, embedded)
         weights: list[Tensor] = []
         times: list[Tensor] = []
@@ -124,6 +135,13 @@ class Encoder:
                     output = run(**given)
             else:  # of a pass of two milliseconds the two are felt
                 output = run(**given)
+        return Seen(output, weights, times)
+
+    def encoding(self, sample: Sample, seen: Seen, attention: bool | Look = True) -> Encoding:
+        """What `encode` gives, of a pass that was made; attention is asked of a pass that has it."""
+        (output, weights, times), attends = seen, "attention" in self.card.provides
+        look = attention if isinstance(attention, Look) else Look()
+        kind = self._kind("eager" if attention else "sdpa")
         hidden = self._rows(output.hidden_states).float().cpu().numpy()
         logits = self._scores(output)[0].float().cpu().numpy() if "logits" in self.card.provides else None
         refuse_infinite_states(hidden, logits, self.dtype, self.card.name)

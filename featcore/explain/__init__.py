@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
 from importlib import import_module
 from pkgutil import iter_modules
@@ -62,14 +62,58 @@ def explain(
         NotDefined: the encoder lacks what the method needs, or the other input is cut otherwise.
         UnknownName: no such method, knob, class or rule.
     """
+    # Who explains by several methods has a `Shared` already.
+    shared: Any = encoder if isinstance(encoder, Shared) and encoder.sample is sample else Shared(encoder, sample)
     chosen = make(method, **knobs)
     if reason := why_not(METHODS[method], encoder):
         raise NotDefined(reason)
-    encoder = Shared(encoder, sample)  # type: ignore[assignment]
-    resolved = resolve_target(encoder, sample, target, other) if "target" in chosen.needs else None
+    resolved = resolve_target(shared, sample, target, other) if "target" in chosen.needs else None
     if other is not None and resolved is not None and resolved.kind != "similarity":
-        encoder = between(encoder, sample, other, chosen)
-    return chosen(encoder, sample, resolved, progress)
+        return chosen(between(shared, sample, other, chosen), sample, resolved, progress)
+    return chosen(shared, sample, resolved, progress)
+
+
+def explain_all(
+    encoder: Encoder,
+    sample: Sample,
+    methods: Iterable[str] | Mapping[str, Mapping[str, Any]],
+    target: Target | int | str | None = None,
+    progress: Callable[[int, int], None] = silent,
+    other: Sample | None = None,
+) -> dict[str, Attribution | NotDefined]:
+    """Several methods over one sample, in passes that they share: F(x), the baseline and the explained class are found
+    once, methods that take the same gradient share it, and so do those that read attention.
+
+    The maps are those of single calls. `passes` and `seconds` of each count the passes that it stands on, as a single
+    call does, so they do not depend on the order and add up to more than was spent.
+
+    Args:
+        methods: names, or names with the knobs of each; the others as in `explain`.
+
+    Returns:
+        Name to map, in the order asked; to the reason where a method is not defined here.
+
+    Raises:
+        UnknownName: no such method, knob, class or rule; of methods and knobs before anything is computed.
+    """
+    chosen = {name: dict(methods[name]) if isinstance(methods, Mapping) else {} for name in methods}
+    planned = {name: make(name, **knobs).passes(sample) for name, knobs in chosen.items()}
+    shared: Any = Shared(encoder, sample, several=True)
+    found: dict[str, Attribution | NotDefined] = {}
+    before, total = 0, sum(planned.values())
+    for name, knobs in chosen.items():
+
+        def step(done: int, _: int, before: int = before, most: int = planned[name]) -> None:
+            progress(before + min(done, most), total)
+
+        try:
+            found[name] = one = explain(shared, sample, name, target, step, other, **knobs)
+            target = one.target or target
+        except NotDefined as error:
+            found[name] = error
+        before += planned[name]
+    progress(total, total)
+    return found
 
 
 def explain_pair(

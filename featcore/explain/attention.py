@@ -11,6 +11,7 @@ import numpy as np
 from featcore.encode.layouts import layout_of
 from featcore.errors import NotDefined
 from featcore.explain.base import METHODS, Progress, knob, without_passes
+from featcore.explain.shared import reused_s
 from featcore.types import Attribution, Card, Encoding, Look, Sample, Target
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Attention:
         return 1
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target | None, progress: Progress) -> Attribution:
-        start = perf_counter()
+        start = perf_counter() - reused_s(encoder)
         heads = None if self.head == -1 else (self.head,)
         encoding = encoder.encode(sample, Look((self.layer,), heads))
         layer = encoding.layers[0] if encoding.layers else self.layer
@@ -126,7 +127,7 @@ class Rollout:
         return 1
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target | None, progress: Progress) -> Attribution:
-        start = perf_counter()
+        start = perf_counter() - reused_s(encoder)
         encoding = encoder.encode(sample, Look(rolled=True))
         return _placed(self, encoder, sample, encoding, rollout_scores(encoding), start)
 
@@ -141,7 +142,7 @@ def _placed(
         encoder,
         sample,
         scores,
-        perf_counter() - start,
+        perf_counter() + reused_s(encoder) - start,
         encoding.provenance,
         special_share=max(0.0, 1 - float(scores.sum() / row.sum())),
         passes=1,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 import numpy as np
 
 from featcore.errors import NotDefined, UnknownName
+from featcore.explain.shared import reused_s
 from featcore.registry import Registry
 from featcore.types import Attribution, Provenance, Sample, Target
 
@@ -249,8 +250,36 @@ class Explained:
             scores = read(answer, self.target)
         self.passes += len(embedded)
         if layers in (None, self.encoder.layers):
-            self.learn("input", scores[0])
+            # Eager attention rounds otherwise than fused attention, so no other method is told.
+            self.known.setdefault("input", scores[0].detach())
         return scores, states
+
+    def inside_input(self) -> tuple[Tensor, States]:
+        """As `inside` of the input itself: one pass for all methods that share the encoder."""
+        before = self.passes
+        score, states = self._once("states", lambda: self.inside(leaf(self.ends["input"])))
+        if self.passes == before:
+            self.passes += 1  # another method's pass, which this map stands on as well
+            self.known.setdefault("input", score[0].detach())
+        return score, states
+
+    def gradients(self, score: Tensor, of: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
+        """The gradient of F with respect to each part of a pass; None where F does not depend on it."""
+        import torch
+
+        kept = getattr(self.encoder, "several", False)  # the next method goes back through the same pass
+        return torch.autograd.grad(score, of, allow_unused=True, retain_graph=kept)
+
+    def slope(self) -> Tensor:
+        """The gradient of F at the input, Tensor[1 m d]: one pass there and back for all methods that share the
+        encoder."""
+        from captum.attr import Saliency
+
+        return self._once("slope", lambda: Saliency(self.whole).attribute(leaf(self.ends["input"]), abs=False))
+
+    def _once(self, what: str, compute: Callable[[], Any]) -> Any:
+        once = getattr(self.encoder, "once", None)  # a `Shared` has it
+        return compute() if once is None else once((what, self.target), compute)
 
     def joined(self, embedded: Tensor, at: dict[End, int] | None = None, adds: bool = True) -> Tensor:
         """F of each row of a batch, and of the ends that are not known yet in the same pass.
@@ -278,6 +307,9 @@ class Explained:
     def learn(self, end: End, score: Tensor) -> None:
         """Keep F at an end that some pass has given."""
         self.known.setdefault(end, score.detach())
+        tell = getattr(self.encoder, "tell", None)  # a `Shared` has it
+        if tell is not None and end in self.ends:
+            tell(self.ends[end], self.target, self.known[end])
 
     def at(self, end: End) -> Tensor:
         """F at an end, Float[1], without gradients; a pass only if it is not known."""
@@ -301,15 +333,24 @@ class Explained:
         return float(self.known["input"]), float(self.known["baseline"]) if "baseline" in self.known else None
 
     def _missing(self, besides: Collection[End] = ()) -> list[End]:
-        """The ends at which F is not known, the pass that chose the target asked first."""
+        """The ends at which F is not known, other methods and the pass that chose the target asked first."""
         missing = [end for end in self.ends if end not in self.known and end not in besides]
-        answered = getattr(self.encoder, "answered", None)  # a `Shared` has it
-        answer = answered(self.target.of_vector) if "input" in missing and answered is not None else None
-        if answer is not None:
-            self.learn("input", read(answer, self.target)[0])
-            self.passes += 1  # made for this call, though before the method began
-            missing.remove("input")
-        return missing
+        for end in missing:
+            score = self._told(end)
+            if score is not None:
+                self.learn(end, score)
+                self.passes += 1  # made for this call, though before the method began
+        return [end for end in missing if end not in self.known]
+
+    def _told(self, end: End) -> Tensor | None:
+        """F at an end, Float[], where a pass for another purpose has given it."""
+        told = getattr(self.encoder, "told", None)  # a `Shared` has it
+        score = None if told is None else told(self.ends[end], self.target)
+        if score is not None or end == "baseline":
+            return score
+        answered = getattr(self.encoder, "answered", None)
+        answer = None if answered is None else answered(self.target.of_vector)
+        return None if answer is None else read(answer, self.target)[0]
 
 
 def leaf(embedded: Tensor) -> Tensor:
@@ -344,7 +385,7 @@ def attribute(
         baseline: kind of baseline, None for methods that have none.
         at: "positions" where a method scores positions of the sequence, Float[s], and not rows of the embedding.
     """
-    start = perf_counter()
+    start, reused = perf_counter(), reused_s(encoder)
     embedded = encoder.embed(sample)
     blank = None if baseline is None else encoder.baseline(sample, baseline)
     ends: dict[End, Tensor] = {"input": embedded} if blank is None else {"input": embedded, "baseline": blank}
@@ -372,7 +413,7 @@ def attribute(
         convergence_delta=delta,
         special_share=max(0.0, 1 - float(np.abs(scores).sum()) / everything) if everything else 0.0,
         passes=explained.passes,
-        seconds=perf_counter() - start,
+        seconds=perf_counter() - start + reused_s(encoder) - reused,
     )
 
 

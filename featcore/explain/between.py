@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from featcore.encode.base import Encoder
+    from featcore.explain.shared import Shared
 
 
 class Between:
@@ -22,7 +23,7 @@ class Between:
     is where the scores are counted from. So it stands where a baseline stands, unit by unit.
     """
 
-    def __init__(self, encoder: Encoder, other: Sample) -> None:
+    def __init__(self, encoder: Shared, other: Sample) -> None:
         self.encoder, self.other = encoder, other
 
     def __getattr__(self, name: str) -> Any:
@@ -30,6 +31,9 @@ class Between:
 
     def baseline(self, sample: Sample, kind: str = "auto") -> Tensor:
         """The unit embedding of the other input, Tensor[1 m d]."""
+        return self.encoder.blank(("another input", self.other.key), lambda: self._stand_in(sample))
+
+    def _stand_in(self, sample: Sample) -> Tensor:
         import torch
 
         rows = torch.from_numpy(sample.rows).to(self.encoder.device)
@@ -41,7 +45,7 @@ class Between:
         return f"the input '{self.other.source.name}'"
 
 
-def between(encoder: Encoder, sample: Sample, other: Sample, method: Any) -> Encoder:
+def between(encoder: Shared, sample: Sample, other: Sample, method: Any) -> Encoder:
     """The encoder with the other input as its baseline.
 
     Raises:

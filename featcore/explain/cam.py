@@ -44,9 +44,7 @@ class GradCam:
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
-            import torch
-
-            score, states = explained.inside(leaf(embedded))
+            score, states = explained.inside_input()
             last = len(states.hidden) - 1
             if self.layer > last:
                 raise NotDefined(
@@ -60,7 +58,7 @@ class GradCam:
                     f"Grad-CAM at the output of the last layer of '{encoder.card.name}' is zero: {read} is all that is "
                     "read from there on, so no other position has a gradient. Choose an earlier layer, or -1."
                 )
-            (grad,) = torch.autograd.grad(score, states.hidden[layer], allow_unused=True)
+            (grad,) = explained.gradients(score, (states.hidden[layer],))
             if grad is None:
                 raise NotDefined(
                     f"Grad-CAM at layer {layer} of '{encoder.card.name}' is not defined: this target does not depend "

@@ -107,7 +107,7 @@ class DeepLift:
 def exchanged(encoder: Encoder) -> Encoder:
     """The encoder over a copy of its model with DeepLIFT's rules; weights are shared, the original is not touched."""
     shared = {id(tensor): tensor for tensor in (*encoder.model.parameters(), *encoder.model.buffers())}
-    bare = encoder
+    bare: Any = encoder
     while isinstance(bare, Between | Shared):
         bare = bare.encoder
     twin, stem = copy(bare), copy(encoder.stem)

@@ -41,9 +41,7 @@ class SaliencyMap:
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
-            from captum.attr import Saliency
-
-            return Saliency(explained.whole).attribute(leaf(embedded), abs=False)[0].norm(dim=-1)
+            return explained.slope()[0].norm(dim=-1)
 
         return attribute(self, encoder, sample, target, progress, compute)
 
@@ -67,9 +65,7 @@ class InputTimesGradient:
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
-            from captum.attr import InputXGradient
-
-            return InputXGradient(explained.whole).attribute(leaf(embedded))[0].sum(-1)
+            return (embedded * explained.slope())[0].sum(-1)
 
         return attribute(self, encoder, sample, target, progress, compute)
 

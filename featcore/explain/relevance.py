@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from featcore.encode.base import Encoder
 
 
-def gradients_of(score: Tensor, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def gradients_of(explained: Explained, score: Tensor, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """The gradient of F with respect to each map; zeros where F does not depend on it."""
     import torch
 
-    found = torch.autograd.grad(score, maps, allow_unused=True)
+    found = explained.gradients(score, maps)
     return tuple(torch.zeros_like(one) if grad is None else grad for one, grad in zip(maps, found, strict=True))
 
 
@@ -70,10 +70,10 @@ class Relevance:
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
-            score, states = explained.inside(leaf(embedded))
+            score, states = explained.inside_input()
             maps = states.attention
             check_layer(self.start, len(maps))
-            grads = gradients_of(score, maps)
+            grads = gradients_of(explained, score, maps)
             begin = reading(explained, maps[0].shape[-1])
             row = begin
             for layer in reversed(range(self.start, len(maps))):
@@ -116,8 +116,9 @@ class LeGrad:
             explained.total = layers
             total = torch.zeros(len(sample.sequence), device=encoder.device)
             for layer in range(1, layers + 1):
-                score, states = explained.inside(leaf(embedded), layer)
-                (grad,) = gradients_of(score, states.attention[-1:])
+                whole = layer == layers
+                score, states = explained.inside_input() if whole else explained.inside(leaf(embedded), layer)
+                (grad,) = gradients_of(explained, score, states.attention[-1:])
                 total = total + grad[0].float().clamp(min=0).mean((0, 1)) / layers
             return total
 
@@ -152,10 +153,10 @@ class AttentionTimesGradient:
 
     def __call__(self, encoder: Encoder, sample: Sample, target: Target, progress: Progress) -> Attribution:
         def compute(explained: Explained, embedded: Tensor, blank: Tensor | None) -> Tensor:
-            score, states = explained.inside(leaf(embedded))
+            score, states = explained.inside_input()
             check_layer(self.layer, len(states.attention))
             weights = states.attention[self.layer]
-            (grad,) = gradients_of(score, (weights,))
+            (grad,) = gradients_of(explained, score, (weights,))
             return (weights * grad)[0].float().sum((0, 1))
 
         return attribute(self, encoder, sample, target, progress, compute, at="positions")

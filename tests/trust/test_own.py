@@ -137,6 +137,18 @@ def test_checks_can_be_left_out_and_pictures_and_clips_are_judged(cases, tmp_pat
     assert one["numbers"]["deletion"] is not None
 
 
+def test_maps_in_the_terminal_share_their_passes_and_state_what_each_costs_alone(cases, monkeypatch):
+    from featcore.encode.base import Encoder
+
+    passes, original = [], Encoder.states
+    monkeypatch.setattr(Encoder, "states", lambda self, *asked: passes.append(asked) or original(self, *asked))
+    methods = ("relevance", "attention_x_gradient", "grad_cam")
+    words = ("-e", cases("bert").folder, "--text", "not bad", *(word for name in methods for word in ("-m", name)))
+    maps = json.loads(call(*words, "--no-checks", "--json", "--maps", 2))["maps"]
+    assert len(passes) == 1
+    assert [one["numbers"]["passes"] for one in maps] == [1, 1, 1, 0], "the centre floor asks nothing"
+
+
 def test_definitions_come_alone_or_below_the_numbers(cases):
     alone = call("--definitions")
     for each in DEFINITIONS.values():
