@@ -692,6 +692,21 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], tuple[str, ...]]] = {
         lambda folder: save_processor(folder, "vit", (24, 24), do_center_crop=True, crop_size=300_000),
         ("300000x300000 (crop_size)", "at most 50,000,000", "true sizes"),
     ),
+    "a processor that resizes in no known way": (
+        "vit",
+        lambda folder: save_processor(folder, "vit", (24, 24), resample=99),
+        ("number 99 (resample)", "Pillow knows 0 to"),
+    ),
+    "a processor with words for a mean": (
+        "vit",
+        lambda folder: save_processor(folder, "vit", (24, 24), image_mean="red"),
+        ("'red' (image_mean)", "one finite number or three"),
+    ),
+    "a processor that divides by nothing": (
+        "videomae",
+        lambda folder: save_processor(folder, "videomae", (24, 24), image_std=[0.2, 0, 0.2]),
+        ("(0.2, 0, 0.2)", "(image_std)", "must not be 0"),
+    ),
     "a processor that keeps little": (
         "convnext",
         lambda folder: save_processor(folder, "convnext", (24, 24), crop_pct=1e-6),

@@ -6,6 +6,7 @@ What our own call spends beyond that is waste, which its counted FLOP would hide
 """
 
 from collections.abc import Callable, Mapping
+from math import floor, log2
 
 from featcore.draw.sweep import Record, known, part
 
@@ -27,7 +28,7 @@ SAMPLED: Mapping[str, Callable[[float, float], float]] = {
 }
 """Of `n` steps, samples, masks, sets or orders and so many units."""
 _BOTH_ENDS = 2
-"""Passes that our adaptive rule and our search state beside those of their points or windows: F(x) and F(baseline)."""
+"""Passes that our search from coarse to fine states beside those of its windows: F(x) and F(baseline)."""
 
 
 def is_sampled(record: Record) -> bool:
@@ -48,7 +49,7 @@ def least_forwards(record: Record) -> float | None:
     if name == "occlusion" and units is not None:
         return units + 1
     if name == "adaptive_gradients" and passes is not None:
-        return 2 * (passes - _BOTH_ENDS)  # its points hold both ends
+        return 2 * (2 ** floor(log2(passes - 1)) + 1)  # its rules have 2^k + 1 points, which hold both ends
     if name == "coarse_occlusion" and passes is not None:
         return passes - _BOTH_ENDS
     if name in SAMPLED and effort is not None and (units is not None or name != "shapley_sampling"):

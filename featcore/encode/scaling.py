@@ -1,6 +1,9 @@
 """How a checkpoint's processor scales a picture, known before it does."""
 
+from math import isfinite
 from typing import Any
+
+from PIL.Image import Resampling
 
 from featcore.errors import CutError, LoadError
 from featcore.settings import settings
@@ -56,6 +59,31 @@ def refuse_vast(processor: Any, frames: int, checkpoint: str) -> None:
                 f"The processor of '{checkpoint}' makes pictures of {tall:.0f}x{wide:.0f} ({name}); frames, rows and "
                 f"columns may be at most {most:,} pixels together (FEATCORE_MAX_PIXELS). Save the checkpoint with its "
                 "true sizes."
+            )
+
+
+def refuse_odd(processor: Any, checkpoint: str) -> None:
+    """Refuse a processor that has no such way to resize, or colours that cannot be scaled by its numbers.
+
+    Raises:
+        LoadError: names the setting of the processor, its value and the rule.
+    """
+    way = getattr(processor, "resample", None)
+    if getattr(processor, "do_resize", False) and way is not None and way not in iter(Resampling):
+        raise LoadError(
+            f"The processor of '{checkpoint}' resizes in a way of number {way!r} (resample); Pillow knows 0 to "
+            f"{max(Resampling)}. Save the checkpoint with one of them."
+        )
+    if not getattr(processor, "do_normalize", False):
+        return
+    for name in ("image_mean", "image_std"):
+        stated = getattr(processor, name, None)
+        numbers = stated if isinstance(stated, list | tuple) else [stated]
+        fine = all(isinstance(one, int | float) and isfinite(one) for one in numbers) and len(numbers) in (1, 3)
+        if stated is not None and not (fine and (name == "image_mean" or all(numbers))):
+            raise LoadError(
+                f"The processor of '{checkpoint}' scales colours by {str(stated)[:80]!r} ({name}); it must be one "
+                "finite number or three, and a spread must not be 0. Save the checkpoint with its true numbers."
             )
 
 

@@ -11,7 +11,7 @@ from transformers import AutoImageProcessor, AutoVideoProcessor, ViTImageProcess
 from transformers.image_utils import SizeDict
 
 from featcore.encode.layouts import Layout
-from featcore.encode.scaling import refuse_long, refuse_vast, resized, target
+from featcore.encode.scaling import refuse_long, refuse_odd, refuse_vast, resized, target
 from featcore.errors import CutError, LoadError
 from featcore.types import CELL, Clip, Sample, Source
 from featcore.units.grid import place_grid
@@ -34,6 +34,7 @@ class VisionLoader:
         self._colours: bool | None = None
         self.layout = layout
         self.card_name = card_name
+        refuse_odd(self.processor, card_name)
         refuse_vast(self.processor, layout.input_shape(config)[0], card_name)
         self.before, self.config = layout.before(config), config
         if layout.attention == "spatial" and config.get("attention_type", _DIVIDED) != _DIVIDED:
