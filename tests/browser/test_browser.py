@@ -141,3 +141,19 @@ def test_a_narrow_screen_shows_everything_without_scrolling_sideways(visit):
     visitor = visit(width=390)
     visitor.open()
     assert visitor.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+
+
+def test_a_second_person_who_times_waits_for_the_first_and_is_told_so(visit):
+    """Both ask for all encoders, so the first one times for long enough; one device has one turn."""
+    first, second = visit(), visit()
+    for visitor in (first, second):
+        visitor.open("latency")
+    first.page.get_by_role("button", name="Measure here").click()
+    first.page.get_by_text(re.compile("^Timing .*[0-9]+ of [0-9]+")).first.wait_for(timeout=60_000)
+    second.page.get_by_role("button", name="Measure here").click()
+    waits = second.page.get_by_text(re.compile("waiting, somebody else is timing on this device"))
+    waits.first.wait_for(timeout=60_000)
+    for visitor in (first, second):
+        visitor.settle()
+        assert visitor.page.get_by_test_id("stException").count() == 0
+        assert "has not been timed" not in visitor.text()
