@@ -13,7 +13,7 @@ from featcore.settings import settings
 from featcore.trust.measures import MEASURES
 from featcore.trust.run import run
 from featcore.trust.sets import SETS, Marked
-from featcore.trust.shipped import END, START, read, save, trust_table, write_trust
+from featcore.trust.shipped import END, START, read, save, trust_notes, trust_table, write_trust
 
 FAST = ("input_x_gradient",)
 
@@ -167,7 +167,9 @@ def test_the_table_of_the_readme_stands_between_its_marks(record, tmp_path):
     for _ in range(2):
         write_trust(readme, tmp_path)
     text = readme.read_text()
-    assert text == f"before\n{START}\n{trust_table(tmp_path)}\n{END}\nafter\n"
+    notes = trust_notes(tmp_path)
+    assert "Younger than the run on `motion` with `video-mini`" in notes, "it judged only what it was asked to"
+    assert text == f"before\n{START}\n{trust_table(tmp_path)}\n\n{notes}\n{END}\nafter\n"
     assert "| Rendered clips" in text
     assert "| `video-mini` | 4 |" in text
 
