@@ -3,7 +3,7 @@
 from math import isfinite
 from typing import Any
 
-from PIL.Image import Resampling
+from transformers.image_utils import PILImageResampling as Resampling
 
 from featcore.errors import CutError, LoadError
 from featcore.settings import settings
