@@ -69,6 +69,7 @@ def check(
 ) -> None:
     """What a checkpoint provides, where its units stand, and what one pass of it costs."""
     import featcore as fc
+    from featcore.encode.room import in_bytes
 
     with in_words():
         from featcore.measure.check import check as run
@@ -91,10 +92,10 @@ def check(
         say(f"the middle cell reads {of_frames}{field[-2]}x{field[-1]} pixels")
     reads = layout["reads"]
     say(f"the answer is read at {reads[0] if len(reads) == 1 else f'the mean of {len(reads)} positions'}")
-    size = f"{found['weight_bytes'] / 1e6:.1f} MB in memory"
+    size = f"{in_bytes(found['weight_bytes'])} in memory"
     say(f"{found['parameters']:,} parameters, {size}, {found['flop']:,} FLOP a pass")
-    say(f"a pass keeps {found['activation_bytes'] / 1e6:.1f} MB for gradients")
-    say(f"attention maps of all layers and heads: {found['attention_bytes'] / 1e6:.2f} MB")
+    say(f"a pass keeps {in_bytes(found['activation_bytes'])} for gradients")
+    say(f"attention maps of all layers and heads: {in_bytes(found['attention_bytes'])}")
     for reason in found["not_defined"].values():
         say(f"not defined: {reason}")
     for note in found["notes"]:

@@ -11,7 +11,7 @@ from threading import Event
 from typing import Any
 
 from featcore.encode.curated import CURATED
-from featcore.encode.room import in_words
+from featcore.encode.room import in_bytes
 from featcore.errors import Cancelled, LimitError, LoadError
 from featcore.settings import settings
 
@@ -181,18 +181,18 @@ def _refuse_large(repository: str, size: int) -> None:
     limit, place = settings().max_download_bytes, pick_device()
     if size > limit:
         raise LimitError(
-            f"The weights of '{repository}' have {in_words(size)}; the limit is {in_words(limit)} "
+            f"The weights of '{repository}' have {in_bytes(size)}; the limit is {in_bytes(limit)} "
             "(FEATCORE_MAX_DOWNLOAD_BYTES). Choose a smaller encoder."
         )
     needed, most, free = size * pick_dtype().itemsize // 4, settings().max_encoder_bytes, free_bytes(place)
     if needed > most:
         raise LimitError(
-            f"The weights of '{repository}' need {in_words(needed)} in memory; {in_words(most)} may be used by all "
+            f"The weights of '{repository}' need {in_bytes(needed)} in memory; {in_bytes(most)} may be used by all "
             "encoders (FEATCORE_MAX_ENCODER_BYTES). Choose a smaller encoder."
         )
     if free is not None and needed > free:
         raise LimitError(
-            f"The weights of '{repository}' need {in_words(needed)} in memory; {in_words(free)} are free on {place}. "
+            f"The weights of '{repository}' need {in_bytes(needed)} in memory; {in_bytes(free)} are free on {place}. "
             "Choose a smaller encoder, or a shorter number format (FEATCORE_DTYPE)."
         )
 

@@ -16,7 +16,7 @@ from featcore.encode.catalog import card_of
 from featcore.encode.device import dtype_name, free_bytes, pick_device, pick_dtype
 from featcore.encode.finite import refuse_infinite_weights
 from featcore.encode.layouts import layout_of
-from featcore.encode.room import in_words, room_of
+from featcore.encode.room import in_bytes, room_of
 from featcore.encode.stems import ModuleStem, PixelStem
 from featcore.encode.text import TextLoader
 from featcore.encode.vision import VisionLoader
@@ -94,9 +94,9 @@ def _check_memory(card: Card, config: Any, place: torch.device, dtype: torch.dty
     room, free = room_of(card, config, dtype.itemsize), free_bytes(place)
     if free is not None and room.whole > free:
         raise LoadError(
-            f"'{card.name}' has {card.parameters:,} parameters and needs {in_words(room.whole)} as "
-            f"{dtype_name(dtype)}: {in_words(room.weights)} for weights, {in_words(room.states)} for hidden states and "
-            f"{in_words(room.maps)} for attention maps of {room.positions:,} positions; {in_words(free)} are free on "
+            f"'{card.name}' has {card.parameters:,} parameters and needs {in_bytes(room.whole)} as "
+            f"{dtype_name(dtype)}: {in_bytes(room.weights)} for weights, {in_bytes(room.states)} for hidden states and "
+            f"{in_bytes(room.maps)} for attention maps of {room.positions:,} positions; {in_bytes(free)} are free on "
             f"{place}. Choose a smaller encoder or a shorter number format."
         )
 

@@ -9,7 +9,7 @@ import torch
 
 from featcore.encode.base import Encoder
 from featcore.encode.device import free_bytes
-from featcore.encode.room import in_words
+from featcore.encode.room import in_bytes
 from featcore.errors import LoadError
 
 _NUMBERED = re.compile(r"^(.*?\.\d+)\.")
@@ -41,8 +41,8 @@ def private_copy(encoder: Encoder) -> Encoder:
     needed, free = encoder.card.parameters * encoder.dtype.itemsize * 9 // 8, free_bytes(encoder.device)
     if free is not None and needed > free:
         raise LoadError(
-            f"Randomising '{encoder.card.name}' needs a second copy of its weights, {in_words(needed)}; "
-            f"{in_words(free)} are free on {encoder.device}. Choose a smaller encoder."
+            f"Randomising '{encoder.card.name}' needs a second copy of its weights, {in_bytes(needed)}; "
+            f"{in_bytes(free)} are free on {encoder.device}. Choose a smaller encoder."
         )
     with encoder.running("sdpa"):
         model = copy.deepcopy(encoder.model)

@@ -58,7 +58,7 @@ def room_of(card: Card, config: Any, itemsize: int) -> Room:
     return Room(card.parameters * itemsize, states * itemsize, maps * itemsize, positions)
 
 
-def in_words(count: float) -> str:
+def in_bytes(count: float) -> str:
     """Bytes in the unit that suits them: "4.20 GB", "438.0 MB", "12 kB"."""
     for unit, size, digits in (("GB", 1e9, 2), ("MB", 1e6, 1), ("kB", 1e3, 0)):
         if count >= size:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from featcore.encode.room import in_words
+from featcore.encode.room import in_bytes
 from featcore.errors import LoadError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Shelf:
         """
         if size > self._most_bytes:
             raise LoadError(
-                f"This encoder needs {in_words(size)}; {in_words(self._most_bytes)} may be used by all encoders "
+                f"This encoder needs {in_bytes(size)}; {in_bytes(self._most_bytes)} may be used by all encoders "
                 "(FEATCORE_MAX_ENCODER_BYTES). Choose a smaller one."
             )
         encoder = self._take(key)

@@ -1,10 +1,10 @@
 """Whether the weights of an encoder fit into what is free here, before anything of it is read; see `room` for the rest.
 
-Torch is asked only where it is loaded already: a first page lists encoders without it.
+Devices are asked only where the libraries are loaded already: a first page lists encoders without them.
 """
 
-import sys
-
+from featcore.encode.libraries import loaded
+from featcore.encode.room import in_bytes
 from featcore.settings import settings
 
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -17,7 +17,7 @@ def weight_bytes(parameters: int) -> int:
 
 def free_here() -> tuple[int, str] | None:
     """Bytes that are free for weights and on which device; None while that is not known."""
-    if "torch" not in sys.modules:
+    if not loaded():
         return None
     from featcore.encode.device import free_bytes, pick_device
 
@@ -31,8 +31,8 @@ def why_not(parameters: int) -> str:
     nobody knows yet."""
     size, most = weight_bytes(parameters), settings().max_encoder_bytes
     if size > most:
-        return f"more than the {most / 1e9:.2f} GB that encoders may use here"
+        return f"more than the {in_bytes(most)} that encoders may use here"
     known = free_here()
     if known is not None and size > known[0]:
-        return f"more than the {known[0] / 1e9:.2f} GB that are free on {known[1]}"
+        return f"more than the {in_bytes(known[0])} that are free on {known[1]}"
     return ""

@@ -7,7 +7,6 @@ patent rights, and states that layer-wise relevance propagation is patented.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
 from importlib import import_module
@@ -15,6 +14,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from featcore.encode.libraries import IMPORTING
 from featcore.errors import NotDefined
 from featcore.explain.base import METHODS, Method, make, resolve_target, silent, similarity
 from featcore.explain.between import between
@@ -24,9 +24,6 @@ from featcore.types import Attribution, Card, Sample, Target
 
 if TYPE_CHECKING:
     from featcore.encode.base import Encoder
-
-IMPORTING = threading.Lock()
-"""Held while the model libraries are imported."""
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
@@ -164,10 +161,7 @@ def _refused(method: type[Method], card: Card) -> str:
 
 
 def preload() -> None:
-    """Import what encoding and explaining need, some seconds the first time and nothing afterwards.
-
-    One thread at a time: two that import transformers at once can each find the other's half of it.
-    """
+    """Import what encoding and explaining need, one thread at a time: seconds once, nothing afterwards."""
     with IMPORTING:
         import_module("captum.attr")
         import_module("featcore.encode.loading")

@@ -190,51 +190,33 @@ GOALS = (
 
 
 _LAUNCHED = "The device computes longer than the host takes to launch what it computes, so there is less to gain."
+_on_cuda = partial(Goal, why=_LAUNCHED, base=True, both="bfloat16", device="cuda")
 CUDA_GOALS = (
-    Goal(
+    _on_cuda(
         *("G2", "captured forward / eager forward, one input, base size", 1 / 2, accelerated.captured),
-        why=_LAUNCHED,
-        base=True,
         filled=BASE_POSITIONS,
-        both="bfloat16",
-        device="cuda",
     ),
-    Goal(
+    _on_cuda(
         *("G2", "captured forward / eager forward, one input, ViT-B size", 1 / 2, accelerated.captured),
-        why=_LAUNCHED,
-        base=True,
         vit="ViT-B size",
-        both="bfloat16",
-        device="cuda",
     ),
-    Goal(
+    _on_cuda(
         *("G4a", f"IG-{STEPS} / Captum, one step a pass, base size", 1 / 20),
         partial(sides.integrated, at_once=1),
         _ROWS,
-        why=_LAUNCHED,
-        base=True,
         filled=BASE_POSITIONS,
         longer=6,
-        both="bfloat16",
-        device="cuda",
     ),
-    Goal(
+    _on_cuda(
         *("G6", "occlusion / Captum, one unit a pass, 196 patches", 1 / 20, sides.occlusion),
-        why=_LAUNCHED,
-        base=True,
         vit="ViT-B size",
         longer=6,
-        both="bfloat16",
-        device="cuda",
     ),
-    Goal(
+    _on_cuda(
         *("G11", "forward at its best batch / product of as many FLOP, ViT-L size", 2.0, accelerated.at_peak),
         why="Norms, activations and softmax read and write memory and multiply nothing.",
-        base=True,
         vit="ViT-L size",
         longer=3,
-        both="bfloat16",
-        device="cuda",
     ),
 )
 

@@ -1,6 +1,5 @@
 """Every expensive answer once: asked for by the digest of its question, first from memory, then from shipped runs."""
 
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from featcore.encode.libraries import IMPORTING, loaded
 from featcore.encode.turns import telling
 from featcore.errors import Cancelled
 from featcore.keys import digest, fingerprint
@@ -224,8 +224,6 @@ def fetch(question: dict[str, Any], compute: Callable[[Callable], Any], label: s
     if key in st.session_state.get("stopped", ()):
         st.button("Run again", key=f"again-{key[:16]}", on_click=_resume, args=(key,), icon=":material/refresh:")
         raise Cancelled(f"{label} was stopped. Nothing else on the page is lost; run it again, or change a choice.")
-    from featcore.explain import IMPORTING
-
     with working(key, label) as progress:
         with IMPORTING:
             pass  # the warm-up, if it is under way, comes first
@@ -240,7 +238,7 @@ def working(key: str, label: str) -> Iterator[Callable[[int, int], None]]:
     box = st.empty()
     start = time.perf_counter()
     with box.container(horizontal=True, vertical_alignment="center"):
-        bar = st.progress(0.0, text=f"{label} …" if "torch" in sys.modules else f"{label}: loading the libraries …")
+        bar = st.progress(0.0, text=f"{label} …" if loaded() else f"{label}: loading the libraries …")
         st.button("Stop", key=f"stop-{key[:16]}", on_click=_stop, args=(key,), icon=":material/stop_circle:")
 
     def progress(done: int, total: int) -> None:

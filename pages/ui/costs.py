@@ -1,11 +1,12 @@
 """What an encoder is and costs on this server, in words, before it is loaded."""
 
-import sys
 from typing import Any
 
 import streamlit as st
 
 from featcore.encode.about import NOT_STATED, non_commercial, provided, provided_by_family
+from featcore.encode.libraries import loaded
+from featcore.encode.room import in_bytes
 from featcore.encode.spare import free_here, weight_bytes, why_not
 from featcore.errors import LoadError
 from featcore.measure.files import Record
@@ -76,11 +77,6 @@ def costs(card: Card) -> str:
     return f"{said} {_measured(card)}".strip()
 
 
-def in_bytes(count: int) -> str:
-    """Bytes for people: '7.5 MB', '1.26 GB'."""
-    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
-
-
 def _line(name: str, parameters: int, gives: tuple[str, ...], licence: str) -> str:
     size = f"{parameters / 1e6:.{0 if parameters >= 10e6 else 1}f} M" if parameters >= 1e5 else f"{parameters:,}"
     parts = [name, f"{size} parameters", f"{in_bytes(weight_bytes(parameters))} as {settings().dtype}"]
@@ -91,7 +87,7 @@ def _line(name: str, parameters: int, gives: tuple[str, ...], licence: str) -> s
 
 def _measured(card: Card) -> str:
     """The median of a pass in the latest record of these weights that a machine of this kind made; "" without one."""
-    if "torch" not in sys.modules:  # the libraries that a machine is told apart by
+    if not loaded():  # a machine is told apart by what the libraries see
         return ""
     from pages.ui.records import shipped_records
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from featcore.compare.attention import HeadStatistics
 from featcore.encode.layouts import layout_of
+from featcore.encode.room import in_bytes
 from featcore.keys import digest
 from featcore.runs import encoding_question
 from featcore.types import Card, Encoding, Look, Source
@@ -43,7 +44,7 @@ def show_size(card: Card, source: Source) -> None:
     positions, size, layers = fetch(question, compute, "Size of the maps")
     if size:
         st.caption(
-            f"All maps of these {positions:,} positions in {layers} layers: {size / 1e6:,.2f} MB. Statistics take "
+            f"All maps of these {positions:,} positions in {layers} layers: {in_bytes(size)}. Statistics take "
             "a layer or a few at a time, and of the maps only the one that is shown leaves the device."
         )
 

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from featcore.encode.about import bounded
+from featcore.encode.room import in_bytes
 from featcore.types import Card
 from pages.ui.cached import drawn, encoder, fetch
 from pages.ui.costs import costs, licence_in_words
@@ -77,7 +78,7 @@ def _rows(card: Card, found: dict[str, Any]) -> dict[str, str]:
         "A cell reads": _field(found["receptive_field"]),
         "Before the units": ", ".join(layout["before"]) or "nothing",
         "Units": f"{found['units']} at {found['positions']} positions",
-        "Memory": f"{found['weight_bytes'] / 1e6:.1f} MB, {found['activation_bytes'] / 1e6:.1f} MB more for gradients",
+        "Memory": f"{in_bytes(found['weight_bytes'])}, {in_bytes(found['activation_bytes'])} more for gradients",
     }
     return {question: answer for question, answer in rows.items() if answer}
 

@@ -2,13 +2,13 @@
 
 import csv
 import io
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from featcore.encode.libraries import loaded
 from featcore.errors import Cancelled, FeatcoreError
 from featcore.types import Provenance
 
@@ -130,7 +130,7 @@ def show_settings() -> None:
 
 def device_badge() -> str:
     """The device in words; before the first model runs nobody has asked for one."""
-    if "torch" not in sys.modules:
+    if not loaded():
         return "device: chosen when a model runs"
     from featcore.encode.device import describe, pick_device
 

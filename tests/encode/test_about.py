@@ -8,6 +8,7 @@ from featcore.encode.about import MOST_CHARACTERS, licence_of, non_commercial, p
 from featcore.encode.catalog import card_of
 from featcore.encode.curated import CURATED
 from featcore.encode.layouts import LAYOUTS
+from featcore.encode.libraries import IMPORTING, loaded
 from featcore.errors import LoadError
 from featcore.settings import settings
 from tests import tiny
@@ -73,6 +74,15 @@ def test_weights_that_are_said_not_to_fit_are_refused_when_loaded(cases, monkeyp
                 fc.load(str(case.folder))
         else:
             fc.load(str(case.folder))
+
+
+def test_nothing_of_the_libraries_is_asked_while_a_thread_imports_them(cases):
+    cases("bert")  # they are here
+    assert spare.free_here() is not None
+    with IMPORTING:
+        assert spare.free_here() is None
+        assert not loaded()
+    assert loaded()
 
 
 def test_weights_are_counted_in_the_number_format_of_the_settings(monkeypatch):

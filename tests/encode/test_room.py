@@ -5,7 +5,7 @@ import pytest
 from transformers import AutoConfig, BertConfig
 
 from featcore.encode.catalog import card_of, load
-from featcore.encode.room import in_words, room_of
+from featcore.encode.room import in_bytes, room_of
 from featcore.errors import LoadError, NotDefined
 from featcore.types import Card
 from tests import tiny
@@ -44,7 +44,7 @@ def test_what_is_reckoned_holds_what_a_pass_gives(cases, name):
     [(0, "0 bytes"), (999, "999 bytes"), (12_300, "12 kB"), (4.38e8, "438.0 MB"), (4.2e9, "4.20 GB")],
 )
 def test_bytes_are_said_in_the_unit_that_suits_them(count, words):
-    assert in_words(count) == words
+    assert in_bytes(count) == words
 
 
 # --- numbers that are none -------------------------------------------------------------------------------------------
